@@ -1,0 +1,100 @@
+// The only reader of the environment. Every setting stands here once, with its default and its bounds;
+// the README's table lists the same names.
+import env from 'env-var';
+import { StartError } from './errors.ts';
+
+export interface Limits {
+  /** Bytes of one line, without its line ending. */
+  lineBytes: number;
+  /** Objects and arrays inside each other; the event itself is 1. */
+  depth: number;
+  /** Bytes of a body as received; 0: unlimited. */
+  bodyBytes: number;
+  /** Bytes after decompression. */
+  decompressedBytes: number;
+  /** Decompressed bytes per compressed byte. */
+  compressionRatio: number;
+  /** Files in one multipart request. */
+  files: number;
+  /** Rejections kept per batch; one more aborts the batch. */
+  rejections: number;
+  /** Uploads under way at once in this process. */
+  batches: number;
+  /** Milliseconds without a byte from the client. */
+  idleMs: number;
+}
+
+export interface Config {
+  host: string;
+  port: number;
+  /** Unset: the embedded Postgres. */
+  databaseUrl: string | undefined;
+  dataDir: string;
+  schemaDir: string;
+  logLevel: string;
+  /** Connections in this process's pool. */
+  poolSize: number;
+  /** Milliseconds that in-flight requests get after SIGTERM. */
+  drainMs: number;
+  limits: Limits;
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const MIB = 1024 * 1024;
+
+/**
+ * Reads and checks every setting.
+ * @param source the environment, `process.env` unless a test hands in another
+ * @throws {StartError} one line naming the variable, its value and what is allowed
+ */
+export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
+  const from = env.from(source);
+
+  const integer = (name: string, fallback: number, min: number, max: number): number => {
+    const text = source[name];
+    if (text === undefined || text === '') return fallback;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) fail(name, text, `a whole number from ${min} to ${max}`);
+    return value;
+  };
+  const string = (name: string, fallback: string): string => from.get(name).default(fallback).asString();
+
+  return {
+    host: string('HOST', '127.0.0.1'),
+    port: integer('PORT', 3000, 0, 65_535),
+    databaseUrl: databaseUrl(source.DATABASE_URL),
+    dataDir: string('SLUICE_DATA_DIR', '.sluice'),
+    schemaDir: string('SCHEMA_DIR', 'schemas'),
+    logLevel: oneOf('LOG_LEVEL', source.LOG_LEVEL || 'info', LOG_LEVELS),
+    poolSize: integer('POOL_SIZE', 10, 2, 1_000),
+    drainMs: integer('DRAIN_MS', 30_000, 0, 3_600_000),
+    limits: {
+      lineBytes: integer('MAX_LINE_BYTES', MIB, 64, 256 * MIB),
+      depth: integer('MAX_DEPTH', 64, 1, 1_000),
+      bodyBytes: integer('MAX_BODY_BYTES', 0, 0, Number.MAX_SAFE_INTEGER),
+      decompressedBytes: integer('MAX_DECOMPRESSED_BYTES', 16 * 1024 * MIB, 1, Number.MAX_SAFE_INTEGER),
+      compressionRatio: integer('MAX_COMPRESSION_RATIO', 200, 1, 1_000_000),
+      files: integer('MAX_FILES', 100, 1, 10_000),
+      rejections: integer('MAX_REJECTIONS', 1_000_000, 1, 100_000_000),
+      batches: integer('MAX_BATCHES', 100, 1, 100_000),
+      idleMs: integer('IDLE_TIMEOUT_MS', 30_000, 10, 3_600_000),
+    },
+  };
+}
+
+function databaseUrl(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined;
+  // The value is not repeated here: it may hold a password.
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new StartError('DATABASE_URL is not a Postgres URL: allowed is postgres://user:password@host:port/database');
+  }
+  return text;
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`);
+}
+
+function fail(name: string, value: string, allowed: string): never {
+  throw new StartError(`${name} is ${JSON.stringify(value)}: allowed is ${allowed}`);
+}

@@ -1,0 +1,76 @@
+// The one table of errors that are not about lines: code, status, title. A retired code is never reused.
+// `openapi.yaml` lists the same set and a test compares them.
+
+export const PROBLEMS = {
+  empty_body: [400, 'The request has no event in it'],
+  invalid_parameter: [400, 'A parameter is not valid'],
+  invalid_idempotency_key: [400, 'The Idempotency-Key header is not valid'],
+  invalid_compression: [400, 'The compressed body cannot be read'],
+  invalid_multipart: [400, 'The multipart body cannot be read'],
+  incomplete_body: [400, 'The body ended before its announced end'],
+  bad_request: [400, 'The request cannot be understood'],
+  unknown_schema: [400, 'The schema parameter names no known schema'],
+  not_found: [404, 'There is nothing at this address'],
+  batch_not_found: [404, 'There is no such batch'],
+  method_not_allowed: [405, 'This address does not take this method'],
+  body_timeout: [408, 'The client sent no byte for too long'],
+  idempotency_key_in_use: [409, 'A request with this Idempotency-Key is still running'],
+  body_too_large: [413, 'The body is larger than allowed'],
+  too_many_files: [413, 'The request has more files than allowed'],
+  unsupported_media_type: [415, 'This content type is not accepted'],
+  unsupported_encoding: [415, 'This content encoding is not accepted'],
+  idempotency_key_reused: [422, 'This Idempotency-Key was used with another payload'],
+  too_many_batches: [429, 'Too many uploads at once'],
+  headers_too_large: [431, 'The request headers are too large'],
+  internal_error: [500, 'The server failed'],
+  database_unavailable: [503, 'Postgres cannot be reached'],
+  database_busy: [503, 'Postgres could not take the batch in time'],
+  shutting_down: [503, 'The server is shutting down'],
+  storage_full: [507, 'Postgres has no room left'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** An RFC 9457 problem on its way to the client. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly title: string;
+  /** Seconds for `Retry-After`, where a retry helps. */
+  readonly retryAfter: number | undefined;
+  /** Further members of the problem document. */
+  readonly members: Record<string, unknown>;
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { retryAfter?: number; members?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'Problem';
+    this.code = code;
+    [this.status, this.title] = PROBLEMS[code];
+    this.retryAfter = options.retryAfter;
+    this.members = options.members ?? {};
+  }
+
+  /** The `application/problem+json` document. */
+  toJSON(): Record<string, unknown> {
+    return {
+      type: `urn:sluice:problem:${this.code}`,
+      title: this.title,
+      status: this.status,
+      detail: this.message,
+      code: this.code,
+      ...this.members,
+    };
+  }
+}
+
+/** A fault that stops the process before it serves: one line for the operator, no stack trace. */
+export class StartError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StartError';
+  }
+}
