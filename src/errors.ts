@@ -12,6 +12,7 @@ export const PROBLEMS = {
   unknown_schema: [400, 'The schema parameter names no known schema'],
   not_found: [404, 'There is nothing at this address'],
   batch_not_found: [404, 'There is no such batch'],
+  schema_not_found: [404, 'There is no such schema'],
   method_not_allowed: [405, 'This address does not take this method'],
   body_timeout: [408, 'The client sent no byte for too long'],
   idempotency_key_in_use: [409, 'A request with this Idempotency-Key is still running'],

@@ -100,6 +100,8 @@ export interface ReportedRejection {
 export interface Report {
   batch_id: string;
   status: Exclude<BatchStatus, 'receiving'>;
+  /** Why the batch was aborted, where it was. */
+  reason?: string;
   lines: LineTotals;
   bytes: number;
   duration_ms: number;

@@ -1,0 +1,67 @@
+// What each step of the pipeline costs on its own, in one thread: the same lines, one step more each time.
+import { createReadStream } from 'node:fs';
+import { compileEncoder, NEEDS_EXACT } from '../src/lines/encode.ts';
+import { isPassed, Judge } from '../src/lines/judge.ts';
+import { NdjsonFraming } from '../src/lines/ndjson.ts';
+import { RowBuffer } from '../src/lines/rows.ts';
+import { loadFolder } from '../src/schema/folder.ts';
+
+const LIMITS = { lineBytes: 1_048_576, depth: 64 };
+
+export interface StepTime {
+  step: string;
+  seconds: number;
+}
+
+/** Seconds that the file takes up to and including each step. */
+export async function timeSteps(path: string): Promise<StepTime[]> {
+  const registry = await loadFolder('schemas');
+  const schema = registry.resolve('user_event')!;
+  const encode = compileEncoder(schema.plan, schema.shape, schema.version);
+  const rows = new RowBuffer();
+  const judge = new Judge({ registry, schema, limits: LIMITS }, true);
+  const decoder = (framing: NdjsonFraming, chunk: Buffer): void => {
+    for (const lines of framing.push(chunk)) {
+      judge.open(lines);
+      for (let index = 0; index < lines.count; index++) {
+        JSON.parse(lines.bytes.toString('latin1', lines.starts[index]!, lines.ends[index]!));
+      }
+    }
+  };
+  const judging = (framing: NdjsonFraming, chunk: Buffer): void => {
+    for (const lines of framing.push(chunk)) {
+      judge.open(lines);
+      for (let index = 0; index < lines.count; index++) judge.judge(index);
+    }
+  };
+  const encoding = (framing: NdjsonFraming, chunk: Buffer): void => {
+    for (const lines of framing.push(chunk)) {
+      judge.open(lines);
+      for (let index = 0; index < lines.count; index++) {
+        const judgement = judge.judge(index);
+        if (judgement === 'blank' || !isPassed(judgement)) continue;
+        if (encode(judgement.event, rows, index) === NEEDS_EXACT) encode(judge.exactly(index), rows, index);
+      }
+    }
+    rows.clear();
+  };
+  const splitting = (framing: NdjsonFraming, chunk: Buffer): void => {
+    for (const _ of framing.push(chunk));
+  };
+  const steps: [string, (framing: NdjsonFraming, chunk: Buffer) => void][] = [
+    ['split', splitting],
+    ['split, JSON.parse', decoder],
+    ['split, JSON.parse, validate', judging],
+    ['split, JSON.parse, validate, encode', encoding],
+  ];
+  const times: StepTime[] = [{ step: 'read the file', seconds: await timeFile(path, () => {}) }];
+  for (const [step, work] of steps) times.push({ step, seconds: await timeFile(path, work) });
+  return times;
+}
+
+async function timeFile(path: string, work: (framing: NdjsonFraming, chunk: Buffer) => void): Promise<number> {
+  const framing = new NdjsonFraming(LIMITS.lineBytes);
+  const start = performance.now();
+  for await (const chunk of createReadStream(path, { highWaterMark: 65_536 })) work(framing, chunk as Buffer);
+  return (performance.now() - start) / 1000;
+}

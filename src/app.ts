@@ -1,0 +1,93 @@
+// The only wiring: routes by name, one error handler, and nothing that decides anything.
+import multipart from '@fastify/multipart';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { type Database, databaseProblem } from './db.ts';
+import { Problem } from './errors.ts';
+import type { Presence } from './presence.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { schemaRoutes } from './routes/schemas.ts';
+import type { Registry } from './schema/registry.ts';
+
+/** What the routes work with. */
+export interface App {
+  config: Config;
+  db: Database;
+  registry: Registry;
+  presence: Presence;
+}
+
+/** Builds the HTTP server; it does not listen yet. */
+export async function buildServer(app: App, log: Logger): Promise<FastifyInstance> {
+  const server = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    // Requests are told of by their batches; a line for each of thousands of single events tells nobody anything.
+    disableRequestLogging: true,
+    // Bodies are streamed, and their time is bounded by their idle time instead.
+    requestTimeout: 0,
+    clientErrorHandler(error, socket) {
+      if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+        socket.destroy();
+        return;
+      }
+      const tooLarge = (error as NodeJS.ErrnoException).code === 'HPE_HEADER_OVERFLOW';
+      const problem = new Problem(tooLarge ? 'headers_too_large' : 'bad_request', 'The request cannot be read as HTTP');
+      const body = JSON.stringify(problem);
+      socket.end(
+        `HTTP/1.1 ${problem.status} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}\r\n` +
+          `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+
+  server.setErrorHandler<FastifyError>((error, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500) request.log.error({ err: error.cause ?? error, code: problem.code }, 'request failed');
+    return sendProblem(reply, problem);
+  });
+  server.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(server, request.method, request.url)));
+
+  await server.register(multipart, { throwFileSizeLimit: false });
+  // Every other body reaches its route as the stream it is.
+  server.removeContentTypeParser(['application/json', 'text/plain']);
+  server.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+  eventRoutes(server, app);
+  batchRoutes(server, app);
+  schemaRoutes(server, app);
+  healthRoutes(server, app);
+  await docsRoutes(server);
+  return server;
+}
+
+function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.retryAfter !== undefined) reply.header('retry-after', String(problem.retryAfter));
+  return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+function toProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  const database = databaseProblem(error);
+  if (database !== undefined) return database;
+  if (error.code === 'ECONNRESET') return new Problem('incomplete_body', 'The client went away', { cause: error });
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('unsupported_media_type', error.message);
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new Problem('bad_request', error.message, { cause: error });
+  }
+  return new Problem('internal_error', 'Nothing was stored; the log tells more', { cause: error });
+}
+
+const METHODS = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH'] as const;
+
+function notFound(server: FastifyInstance, method: string, url: string): Problem {
+  const path = url.split('?', 1)[0]!;
+  const allowed = METHODS.filter((each) => server.findRoute({ url: path, method: each }) !== null);
+  if (allowed.length === 0) return new Problem('not_found', `There is nothing at ${path}`);
+  return new Problem('method_not_allowed', `${path} takes ${allowed.join(', ')}, not ${method}`, {
+    members: { allowed },
+  });
+}

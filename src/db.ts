@@ -1,0 +1,124 @@
+// Postgres: knex for everything small, and one way to borrow a plain connection for COPY and transactions.
+// Also the one place that says what a database error means for the client.
+import knex, { type Knex } from 'knex';
+import type { Client } from 'pg';
+import { Problem } from './errors.ts';
+
+export type Database = Knex;
+/** A plain pg connection, borrowed from knex's pool. */
+export type Connection = Client;
+
+export interface DatabaseSettings {
+  url: string;
+  poolSize: number;
+}
+
+/** SQLSTATEs that this service acts on (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+export const SQLSTATE = {
+  serializationFailure: '40001',
+  deadlockDetected: '40P01',
+  lockNotAvailable: '55P03',
+  queryCanceled: '57014',
+  diskFull: '53100',
+  undefinedTable: '42P01',
+} as const;
+
+/** Opens the pool. No connection is made before the first query. */
+export function openDatabase({ url, poolSize }: DatabaseSettings): Database {
+  return knex({
+    client: 'pg',
+    connection: { connectionString: url, application_name: 'sluice', keepAlive: true, connectionTimeoutMillis: 5_000 },
+    pool: {
+      min: 0,
+      max: poolSize,
+      // Dates without a zone must mean the same everywhere, and a lock must never be waited for without end.
+      afterCreate: (connection: Connection, done: (error: unknown, connection: Connection) => void) => {
+        connection.query(
+          "SET timezone = 'UTC'; SET lock_timeout = '10s'; SET client_min_messages = 'warning'",
+          (error) => done(error, connection),
+        );
+      },
+    },
+    acquireConnectionTimeout: 10_000,
+  });
+}
+
+/**
+ * Borrows a connection for `use` and gives it back. A connection on which `use` failed is closed instead of returned:
+ * it may be in the middle of a COPY or of a transaction.
+ */
+export async function borrow<T>(db: Database, use: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection: Connection & { __knex__disposed?: unknown } = await db.client.acquireConnection();
+  try {
+    return await use(connection);
+  } catch (error) {
+    connection.__knex__disposed = error;
+    throw error;
+  } finally {
+    await db.client.releaseConnection(connection);
+  }
+}
+
+/** Runs `work` in one transaction on a borrowed connection; any error rolls all of it back. */
+export function transaction<T>(db: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
+  return borrow(db, async (connection) => {
+    await connection.query('BEGIN');
+    const result = await work(connection);
+    await connection.query('COMMIT');
+    return result;
+  });
+}
+
+/** The SQLSTATE of a database error, or undefined for any other error. */
+export function sqlstate(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** True for an error that another try of the same transaction can cure. */
+export function isRetryable(error: unknown): boolean {
+  const state = sqlstate(error);
+  return state === SQLSTATE.serializationFailure || state === SQLSTATE.deadlockDetected;
+}
+
+/** True where a value, not the server, is at fault: data exceptions, constraint violations, program limits. */
+export function isDataError(error: unknown): boolean {
+  return /^(22|23|54)/.test(sqlstate(error) ?? '');
+}
+
+const UNREACHABLE = /^(ECONN|ENOTFOUND|EAI_|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT)/;
+const CONNECTION_LOST = /connection (terminated|ended|timeout|is closed)|timeout (expired|acquiring)|not queryable/i;
+
+/** What a database error means for the client; undefined for an error that is not the database's doing. */
+export function databaseProblem(error: unknown): Problem | undefined {
+  const state = sqlstate(error);
+  const { code, message, name } = (error ?? {}) as { code?: unknown; message?: unknown; name?: unknown };
+  if (state === SQLSTATE.diskFull) {
+    return new Problem('storage_full', 'Nothing was stored: Postgres has no room left', {
+      retryAfter: 60,
+      cause: error,
+    });
+  }
+  if (state === SQLSTATE.lockNotAvailable || state === SQLSTATE.queryCanceled || isRetryable(error)) {
+    return new Problem('database_busy', 'Nothing was stored: a lock in Postgres was not free in time', {
+      retryAfter: 5,
+      cause: error,
+    });
+  }
+  const lost =
+    /^(08|57P|53|25006)/.test(state ?? '') ||
+    (typeof code === 'string' && UNREACHABLE.test(code)) ||
+    name === 'KnexTimeoutError' ||
+    (typeof message === 'string' && CONNECTION_LOST.test(message)) ||
+    (error instanceof AggregateError && error.errors.some((each) => databaseProblem(each) !== undefined));
+  if (!lost) return undefined;
+  return new Problem('database_unavailable', 'Nothing was stored: Postgres cannot be reached', {
+    retryAfter: 2,
+    cause: error,
+  });
+}
+
+/** Quotes an identifier. Every name in our SQL passes through here or through a parameter. */
+export function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}

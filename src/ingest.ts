@@ -1,0 +1,257 @@
+// THE PIPELINE. An upload's bytes go in at the top, its report comes out at the bottom:
+//
+//   upload ── files ── chunks ── lines ── verdicts ── rows ── stage ── final ── report
+//             intake   intake    frame    judge       encode  relieve  finish
+//
+// A bad line is a value and leaves through `reject`; only the world outside (client, network, Postgres) throws, and then
+// nothing of the batch is kept.
+import { createHash } from 'node:crypto';
+import type { Limits } from './config.ts';
+import type { Database } from './db.ts';
+import { Problem } from './errors.ts';
+import { compileEncoder, type Encode, NEEDS_EXACT } from './lines/encode.ts';
+import type { Framing, Lines } from './lines/framing.ts';
+import { JsonFraming } from './lines/json.ts';
+import { isPassed, Judge } from './lines/judge.ts';
+import { NdjsonFraming } from './lines/ndjson.ts';
+import type { Source } from './load/chunk.ts';
+import type { Destination, Ending } from './load/destination.ts';
+import type { Claim } from './load/idempotency.ts';
+import { Loading } from './load/loading.ts';
+import type { FileRecord, StoredAnswer } from './load/record.ts';
+import type { LineError, Refusal } from './model.ts';
+import { Tally } from './report/tally.ts';
+import type { Registry, SchemaVersion } from './schema/registry.ts';
+
+/** One file of an upload. */
+export interface UploadFile {
+  /** Set where the upload may have several files. */
+  name: string | null;
+  format: 'ndjson' | 'json';
+  /** The content, decompressed. */
+  chunks: AsyncIterable<Buffer>;
+  /** What was received for it, once `chunks` has ended. */
+  received(): { bytes: number; sha256: string };
+}
+
+export interface Upload {
+  batchId: string;
+  receivedAt: Date;
+  startedAt: number;
+  /** The parameters that decide the outcome, as they were sent: with the payload they make up the fingerprint. */
+  parameters: string;
+  /** The version chosen by the `schema` parameter, or null. */
+  schema: SchemaVersion | null;
+  dryRun: boolean;
+  onError: 'continue' | 'abort';
+  maxRejected: RejectionBound | null;
+  claim: Claim | null;
+  files: AsyncIterable<UploadFile>;
+}
+
+/** Beyond it a batch is aborted: a number of lines, or a share of the lines that are not blank. */
+export type RejectionBound = { lines: number } | { share: number };
+
+export interface IngestContext {
+  db: Database;
+  registry: Registry;
+  limits: Limits;
+  /** This process, as in `sluice.batches.process`. */
+  process: string;
+}
+
+/**
+ * Takes an upload in.
+ * @returns the report as it was stored, and the HTTP status that goes with it
+ * @throws {Problem} if nothing could be stored; the client's or the network's error if the upload broke off
+ */
+export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
+  const { batchId, receivedAt, dryRun, claim } = upload;
+  const { db, limits, process } = context;
+  const tally = new Tally();
+  const options = { batchId, receivedAt, dryRun, claim, process, rejections: limits.rejections };
+  return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files);
+}
+
+/** The pipeline itself, whatever the destination. */
+export async function run(batch: Batch, files: AsyncIterable<UploadFile>): Promise<StoredAnswer> {
+  const { destination } = batch;
+  try {
+    for await (const file of files) {
+      const framing = batch.open(file);
+      for await (const chunk of file.chunks) {
+        for (const lines of framing.push(chunk)) batch.judge(lines);
+        if (destination.isFull) await destination.relieve();
+      }
+      for (const lines of framing.end()) batch.judge(lines);
+      batch.close(file);
+    }
+    batch.judgeWhole();
+    return await destination.finish(batch.ending());
+  } catch (error) {
+    // What made the upload fail is what the client is told; a sweep clears away what cannot be recorded now.
+    await destination.abandon((error as Error).message, batch.ending()).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * The fingerprint of a request that only asks for the report of an earlier one: reads the payload, stores nothing.
+ * @returns SHA-256, equal for equal parameters and payload
+ */
+export async function fingerprintOf(upload: Pick<Upload, 'files' | 'parameters'>): Promise<Buffer> {
+  const files: { sha256: string }[] = [];
+  for await (const file of upload.files) {
+    for await (const _ of file.chunks);
+    files.push(file.received());
+  }
+  return fingerprint(upload.parameters, files);
+}
+
+function fingerprint(parameters: string, files: readonly { sha256: string }[]): Buffer {
+  const hash = createHash('sha256').update(parameters);
+  for (const file of files) hash.update(`\n${file.sha256}`);
+  return hash.digest();
+}
+
+/** What the judging of lines needs of an upload and of its surroundings. */
+type Rules = Pick<Upload, 'parameters' | 'schema' | 'onError' | 'maxRejected' | 'startedAt'>;
+type Surroundings = Pick<IngestContext, 'registry' | 'limits'>;
+
+/** The state of one upload while its lines are judged. */
+export class Batch {
+  readonly destination: Destination;
+  readonly #rules: Rules;
+  readonly #context: Surroundings;
+  readonly #tally: Tally;
+  readonly #files: FileRecord[] = [];
+  #file: UploadFile | undefined;
+  #judge: Judge | undefined;
+  #linesBefore = 0;
+
+  constructor(rules: Rules, context: Surroundings, tally: Tally, destination: Destination) {
+    this.#rules = rules;
+    this.#context = context;
+    this.#tally = tally;
+    this.destination = destination;
+  }
+
+  /** Begins a file; its lines are counted from 1. */
+  open(file: UploadFile): Framing {
+    const { limits, registry } = this.#context;
+    this.#file = file;
+    this.#linesBefore = this.#tally.received;
+    this.#judge = new Judge({ registry, schema: this.#rules.schema, limits }, file.format === 'ndjson');
+    return file.format === 'ndjson' ? new NdjsonFraming(limits.lineBytes) : new JsonFraming(limits.lineBytes);
+  }
+
+  close(file: UploadFile): void {
+    this.#files.push({
+      name: file.name,
+      first_line: this.#linesBefore + 1,
+      lines: this.#tally.received - this.#linesBefore,
+      ...file.received(),
+    });
+  }
+
+  /** Every line gets exactly one verdict here. */
+  judge(lines: Lines): void {
+    const judge = this.#judge!;
+    const tally = this.#tally;
+    const source: Source = {
+      file: this.#file!.name,
+      linesBefore: this.#linesBefore,
+      bytes: lines.bytes,
+      offset: lines.offset,
+    };
+    judge.open(lines);
+    for (let index = 0; index < lines.count; index++) {
+      const batchLine = ++tally.received;
+      const judgement = judge.judge(index);
+      if (judgement === 'blank') {
+        tally.blank++;
+        this.destination.blank(batchLine);
+      } else if (!isPassed(judgement)) {
+        this.#reject(judgement, source, lines, index, batchLine);
+      } else {
+        const { event, schema } = judgement;
+        const fault = this.#encode(event, schema, index, batchLine);
+        if (fault === undefined) {
+          this.destination.chunk(schema).add(source, schema, lines.starts[index]!, lines.ends[index]!, batchLine);
+          tally.pass(schema.id, batchLine - this.#linesBefore);
+        } else {
+          const refusal: Refusal = { code: 'unstorable_value', schema: schema.id, errors: [fault] };
+          this.#reject(refusal, source, lines, index, batchLine);
+        }
+      }
+    }
+  }
+
+  /** What only the whole upload can show. */
+  judgeWhole(): void {
+    if (this.#tally.received === 0) throw new Problem('empty_body', 'The body has no line in it');
+    const { maxRejected } = this.#rules;
+    if (maxRejected === null || !('share' in maxRejected)) return;
+    const { rejected, received, blank } = this.#tally;
+    if (rejected > maxRejected.share * (received - blank)) {
+      this.destination.abortReason ??= `max_rejected: ${rejected} of ${received - blank} lines were rejected`;
+    }
+  }
+
+  ending(): Ending {
+    const { parameters, startedAt } = this.#rules;
+    const bytes = this.#files.reduce((sum, file) => sum + file.bytes, 0);
+    return { files: this.#files, bytes, startedAt, fingerprint: fingerprint(parameters, this.#files) };
+  }
+
+  #encode(event: object, schema: SchemaVersion, index: number, batchLine: number): LineError | undefined {
+    const { rows } = this.destination.chunk(schema);
+    const encode = encoderOf(schema);
+    rows.escapes = this.#judge!.escapes;
+    let fault = encode(event, rows, batchLine);
+    if (fault === NEEDS_EXACT) fault = encode(this.#judge!.exactly(index), rows, batchLine);
+    if (fault === NEEDS_EXACT) throw new Error('an exactly parsed line needs no other parse');
+    return fault;
+  }
+
+  #reject(refusal: Refusal, source: Source, lines: Lines, index: number, batchLine: number): void {
+    const { limits } = this.#context;
+    const start = lines.starts[index]!;
+    const end = lines.ends[index]!;
+    const length = lines.fault?.kind === 'too_long' ? lines.fault.length : end - start;
+    const { file, linesBefore, offset, bytes } = source;
+    this.destination.reject({
+      ...refusal,
+      errors: refusal.errors.map(printable),
+      line: batchLine - linesBefore,
+      batchLine,
+      offset: offset + start,
+      length,
+      file,
+      raw: bytes.subarray(start, Math.min(end, start + limits.lineBytes)),
+    });
+    const { onError, maxRejected } = this.#rules;
+    if (onError === 'abort')
+      this.destination.abortReason ??= `on_error=abort: line ${batchLine - linesBefore} was rejected`;
+    if (maxRejected !== null && 'lines' in maxRejected && this.#tally.rejected > maxRejected.lines) {
+      this.destination.abortReason ??= `max_rejected: more than ${maxRejected.lines} lines were rejected`;
+    }
+  }
+}
+
+const encoders = new WeakMap<SchemaVersion, Encode>();
+
+function encoderOf(schema: SchemaVersion): Encode {
+  let encode = encoders.get(schema);
+  if (encode === undefined) {
+    encode = compileEncoder(schema.plan, schema.shape, schema.version);
+    encoders.set(schema, encode);
+  }
+  return encode;
+}
+
+/** Names and snippets of an event may hold what neither JSON clients nor jsonb can take. */
+function printable({ path, keyword, message }: LineError): LineError {
+  const clean = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd');
+  return { path: clean(path), keyword, message: clean(message) };
+}

@@ -1,0 +1,53 @@
+// A final row back to its event: the columns in their places, and `_extra` laid over them. The reverse of encode.ts.
+import type { TablePlan } from '../model.ts';
+import type { ObjectShape } from '../schema/shape.ts';
+
+type Json = Record<string, unknown>;
+
+/**
+ * Puts an event together again.
+ * @param row values by column name, already in the form that JSON has them in (numbers, ISO dates); null for SQL NULL
+ * @param shape the shape of the version in the row's `_schema_version`
+ */
+export function assembleEvent(row: Readonly<Json>, plan: TablePlan, shape: ObjectShape): Json {
+  const extra = isObject(row._extra) ? row._extra : {};
+  return assemble(row, plan, shape, extra).event;
+}
+
+function assemble(
+  row: Readonly<Json>,
+  plan: TablePlan,
+  shape: ObjectShape,
+  extra: Json,
+): { event: Json; trace: boolean } {
+  const event: Json = {};
+  let trace = Object.keys(extra).length > 0;
+  for (const [name, slot] of shape.properties) {
+    const left = Object.hasOwn(extra, name) ? extra[name] : undefined;
+    const required = shape.required.has(name);
+    if (slot.kind === 'column') {
+      const value = row[plan.columns[slot.index]!.name];
+      if (value !== null && value !== undefined) {
+        define(event, name, value);
+        trace = true;
+      } else if (left === undefined && required) define(event, name, null);
+    } else if (left === undefined || isObject(left)) {
+      const inner = assemble(row, plan, slot.shape, left ?? {});
+      if (inner.trace || left !== undefined || (required && !slot.nullable)) define(event, name, inner.event);
+      if (inner.trace) trace = true;
+    }
+  }
+  for (const [name, value] of Object.entries(extra)) {
+    if (!Object.hasOwn(event, name)) define(event, name, value);
+  }
+  return { event, trace };
+}
+
+/** Sets an own property whatever its name, `__proto__` too. */
+function define(event: Json, name: string, value: unknown): void {
+  Object.defineProperty(event, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

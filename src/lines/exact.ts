@@ -1,0 +1,85 @@
+// Numbers that a double cannot hold. JSON.parse changes them silently (9007199254740993 becomes ...992, 1e-400 becomes
+// 0), so lines that may have one are parsed a second time with those literals kept as text.
+import { randomBytes } from 'node:crypto';
+
+/** A number literal that is kept as text: no double has its decimal value, or it is a whole number beyond 2^53. */
+export class ExactNumber {
+  readonly text: string;
+  /** The double that prints as the same decimal value, or null if there is none. */
+  readonly double: number | null;
+
+  constructor(text: string) {
+    this.text = text;
+    this.double = roundTrips(text) ? Number(text) : null;
+  }
+
+  /** JSON.stringify cannot print it as a number; whoever serialises events must look for it first. */
+  toJSON(): never {
+    throw new TypeError('an ExactNumber has to be printed by its text');
+  }
+}
+
+// 16 digits in a row, or an exponent of two digits: whatever has neither is held exactly by a double.
+const SUSPECT = /[\d.]{16}|\d[eE][-+]?\d\d/;
+
+/** True if `text` may hold a number that JSON.parse changes. Cheap, and wrong only on the safe side. */
+export function mayLoseDigits(text: string): boolean {
+  return SUSPECT.test(text);
+}
+
+// Strings are matched first, so that digits inside them are passed over.
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
+// No sender can guess it, so no string in the data can be mistaken for a number put there by us.
+const MARK = `exact:${randomBytes(16).toString('hex')}:`;
+
+/** Parses valid JSON, with each number that JSON.parse may change as an {@link ExactNumber}. */
+export function parseExactly(text: string): unknown {
+  const marked = text.replace(STRING_OR_NUMBER, (token) =>
+    token.charCodeAt(0) === 0x22 || isSafe(token) ? token : `"${MARK}${token}"`,
+  );
+  return JSON.parse(marked, (_key, value) =>
+    typeof value === 'string' && value.startsWith(MARK) ? new ExactNumber(value.slice(MARK.length)) : value,
+  );
+}
+
+/** True if a double stands for the literal and for no other decimal value of its size. */
+function isSafe(literal: string): boolean {
+  const value = Number(literal);
+  return roundTrips(literal) && (Number.isSafeInteger(value) || !Number.isInteger(value));
+}
+
+/** True if the double nearest to the literal prints as the same decimal value. */
+function roundTrips(literal: string): boolean {
+  const value = Number(literal);
+  if (!Number.isFinite(value)) return false;
+  const before = decimal(literal);
+  const after = decimal(String(value));
+  return before.digits === after.digits && (before.digits === '' || before.exponent === after.exponent);
+}
+
+/** The literal as a whole number, or null if it is none. */
+export function exactInteger(literal: string): bigint | null {
+  const { digits, exponent } = decimal(literal);
+  if (digits === '') return 0n;
+  // Far beyond bigint's range; also keeps `1e999999999` from filling memory.
+  if (exponent < 0 || digits.length + exponent > 40) return null;
+  const value = BigInt(digits + '0'.repeat(exponent));
+  return literal.startsWith('-') ? -value : value;
+}
+
+/** A decimal literal's size: digits before the point (1e3 has 4) and behind it (1e-3 has 3), as Postgres counts. */
+export function decimalSize(literal: string): { before: number; behind: number } {
+  const { digits, exponent } = decimal(literal);
+  return { before: Math.max(0, digits.length + exponent), behind: Math.max(0, -exponent) };
+}
+
+/** The literal as `digits × 10^exponent`, without sign, leading or trailing zeros. */
+function decimal(literal: string): { digits: string; exponent: number } {
+  const [, whole = '', fraction = '', power = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(literal) ?? [];
+  const all = whole + fraction;
+  let from = 0;
+  while (from < all.length && all.charCodeAt(from) === 0x30) from++;
+  let to = all.length;
+  while (to > from && all.charCodeAt(to - 1) === 0x30) to--;
+  return { digits: all.slice(from, to), exponent: Number(power) - fraction.length + (all.length - to) };
+}

@@ -1,0 +1,177 @@
+// One line's bytes to its event or its refusal. Nothing here throws on bad input, and nothing here knows of a database.
+import { isAscii, isUtf8 } from 'node:buffer';
+import type { LineError, Refusal, RejectionCode } from '../model.ts';
+import type { Registry, SchemaVersion } from '../schema/registry.ts';
+import { mayLoseDigits, parseExactly } from './exact.ts';
+import type { Fault, Lines } from './framing.ts';
+
+export interface JudgeOptions {
+  registry: Registry;
+  /** The version that the `schema` parameter chose; null: each event's own `$schema` decides. */
+  schema: SchemaVersion | null;
+  /** Bytes of a line, and levels of nesting, at most. */
+  limits: { lineBytes: number; depth: number };
+}
+
+/** A line that passed validation. */
+export interface Passed {
+  event: object;
+  schema: SchemaVersion;
+}
+
+/** A blank line, or the verdict on any other. */
+export type Judgement = Passed | Refusal | 'blank';
+
+export function isPassed(judgement: Passed | Refusal): judgement is Passed {
+  return 'event' in judgement;
+}
+
+const MARK_LENGTH = 60;
+
+/** Judges the lines of one file, block by block. */
+export class Judge {
+  readonly #options: JudgeOptions;
+  /** In NDJSON an empty line is blank; as an element of an array it is broken JSON. */
+  readonly #blanks: boolean;
+  #lines!: Lines;
+  /** The whole block as text, if every byte is a character of its own. */
+  #ascii: string | undefined;
+  #isUtf8 = true;
+  #mayLoseDigits = false;
+  #mayEscape = false;
+  /** Whether strings of the line last judged may hold NUL or half surrogate pairs. */
+  escapes = false;
+
+  constructor(options: JudgeOptions, blanks: boolean) {
+    this.#options = options;
+    this.#blanks = blanks;
+  }
+
+  /** Looks at a block as a whole, which is much cheaper than at each line of it. */
+  open(lines: Lines): void {
+    this.#lines = lines;
+    const { bytes } = lines;
+    this.#ascii = isAscii(bytes) ? bytes.toString('latin1') : undefined;
+    this.#isUtf8 = this.#ascii !== undefined || isUtf8(bytes);
+    this.#mayLoseDigits = mayLoseDigits(this.#ascii ?? bytes.toString('latin1'));
+    this.#mayEscape = bytes.includes('\\u');
+  }
+
+  /** The verdict on line `index` of the open block. */
+  judge(index: number): Judgement {
+    const lines = this.#lines;
+    if (lines.fault !== undefined) return faultyLine(lines.fault, this.#options.limits.lineBytes);
+    const start = lines.starts[index]!;
+    const end = lines.ends[index]!;
+    const length = end - start;
+    if (this.#blanks && isBlank(lines.bytes, start, end)) return 'blank';
+    if (length > this.#options.limits.lineBytes) {
+      return faultyLine({ kind: 'too_long', length }, this.#options.limits.lineBytes);
+    }
+    if (!this.#isUtf8 && !isUtf8(lines.bytes.subarray(start, end))) {
+      return refuse('invalid_utf8', 'encoding', 'the bytes are not valid UTF-8');
+    }
+    return this.#judgeText(this.#text(start, end));
+  }
+
+  /** The event of a line that has passed, with numbers as exact as in its text. */
+  exactly(index: number): object {
+    const { starts, ends } = this.#lines;
+    const event = parseExactly(this.#text(starts[index]!, ends[index]!)) as Record<string, unknown>;
+    return '$schema' in event && !this.#declaresEnvelope ? withoutEnvelope(event) : event;
+  }
+
+  #declaresEnvelope = false;
+
+  #text(start: number, end: number): string {
+    return this.#ascii === undefined ? this.#lines.bytes.toString('utf8', start, end) : this.#ascii.slice(start, end);
+  }
+
+  #judgeText(text: string): Judgement {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      return refuse('invalid_json', 'json', (error as SyntaxError).message);
+    }
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return refuse('not_an_object', 'type', 'an event must be a JSON object');
+    }
+    const { depth } = this.#options.limits;
+    if (isDeeper(value, depth)) return refuse('too_deep', 'depth', `nested deeper than ${depth} levels`);
+
+    const schema = this.#schemaOf(value);
+    if (!('accepts' in schema)) return schema;
+    this.#declaresEnvelope = schema.shape.properties.has('$schema');
+    let event: object = '$schema' in value && !this.#declaresEnvelope ? withoutEnvelope(value) : value;
+    if (!schema.accepts(event)) {
+      return { code: 'schema_violation', schema: schema.id, errors: schema.explain(event) };
+    }
+    this.escapes = this.#mayEscape && text.includes('\\u');
+    if (this.#mayLoseDigits && mayLoseDigits(text)) {
+      event = parseExactly(text) as object;
+      if ('$schema' in event && !this.#declaresEnvelope) event = withoutEnvelope(event);
+    }
+    return { event, schema };
+  }
+
+  #schemaOf(event: object): SchemaVersion | Refusal {
+    const { schema, registry } = this.#options;
+    if (schema !== null) return schema;
+    const named = (event as { $schema?: unknown }).$schema;
+    if (named === undefined) {
+      return (
+        registry.only ??
+        refuse('unknown_schema', '$schema', 'the event names no $schema and there is more than one subject')
+      );
+    }
+    const found = typeof named === 'string' ? registry.resolve(named) : null;
+    return found ?? refuse('unknown_schema', '$schema', `there is no schema ${shorten(named)}`, '/$schema');
+  }
+}
+
+/** `$schema` says which schema to use and is no part of the event. */
+function withoutEnvelope(event: object): object {
+  const { $schema: _, ...rest } = event as { $schema?: unknown };
+  return rest;
+}
+
+function refuse(code: RejectionCode, keyword: string, message: string, path = ''): Refusal {
+  const errors: LineError[] = [{ path, keyword, message }];
+  return { code, schema: null, errors };
+}
+
+function faultyLine(fault: Fault, limit: number): Refusal {
+  return fault.kind === 'too_long'
+    ? refuse('line_too_long', 'maxLength', `the line has ${fault.length} bytes, more than ${limit}`)
+    : refuse('invalid_json', 'json', fault.message);
+}
+
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
+  }
+  return true;
+}
+
+/** Whether objects and arrays stand more than `levels` deep in each other; stops at the first that does. */
+function isDeeper(value: object, levels: number): boolean {
+  if (levels === 0) return true;
+  if (Array.isArray(value)) {
+    for (const each of value) {
+      if (typeof each === 'object' && each !== null && isDeeper(each, levels - 1)) return true;
+    }
+    return false;
+  }
+  for (const key in value) {
+    const each = (value as Record<string, unknown>)[key];
+    if (typeof each === 'object' && each !== null && isDeeper(each, levels - 1)) return true;
+  }
+  return false;
+}
+
+function shorten(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > MARK_LENGTH ? `${text.slice(0, MARK_LENGTH)}…` : text;
+}

@@ -1,0 +1,101 @@
+// NDJSON: a line ends at \n; one \r before it belongs to the ending. A byte order mark at the very start is not data.
+// Memory is bounded by one chunk and one line: of a longer line only the beginning is kept until the next \n.
+import { byteOrderMark, type Fault, type Framing, faultyLine, LinePlaces, type Lines } from './framing.ts';
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** Cuts NDJSON (https://github.com/ndjson/ndjson-spec) into lines of at most `limit` bytes. */
+export class NdjsonFraming implements Framing {
+  readonly #limit: number;
+  readonly #places = new LinePlaces();
+  /** The beginning of a line whose end has not arrived. */
+  #carry: Buffer[] = [];
+  #carried = 0;
+  /** Bytes of the line before `#carry` that were dropped because it is too long already. */
+  #dropped = 0;
+  /** Offset in the file of the first byte carried. */
+  #offset = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  *push(chunk: Buffer): Iterable<Lines> {
+    let rest = chunk;
+    if (this.#dropped > 0) {
+      const end = rest.indexOf(LF);
+      if (end === -1) {
+        this.#dropped += rest.length;
+        return;
+      }
+      yield this.#tooLong(this.#dropped + end);
+      rest = rest.subarray(end + 1);
+    }
+    const lastEnd = rest.lastIndexOf(LF);
+    if (lastEnd === -1) {
+      this.#keep(rest);
+      return;
+    }
+    const whole = rest.subarray(0, lastEnd + 1);
+    const bytes = this.#carried === 0 ? whole : Buffer.concat([...this.#carry, whole]);
+    const offset = this.#offset;
+    this.#forget();
+    this.#offset = offset + bytes.length;
+    yield this.#cut(bytes, offset);
+    this.#keep(rest.subarray(lastEnd + 1));
+  }
+
+  *end(): Iterable<Lines> {
+    if (this.#dropped > 0) {
+      yield this.#tooLong(this.#dropped);
+      return;
+    }
+    if (this.#carried === 0) return;
+    const bytes = Buffer.concat(this.#carry);
+    const offset = this.#offset;
+    this.#forget();
+    yield this.#cut(bytes, offset);
+  }
+
+  /** All lines of `bytes`, of which the last may have no line ending. */
+  #cut(bytes: Buffer, offset: number): Lines {
+    const places = this.#places;
+    let start = offset === 0 ? byteOrderMark(bytes, 0) : 0;
+    // A file of nothing but a byte order mark has no line.
+    if (start === bytes.length) return places.take(bytes, offset);
+    while (start < bytes.length) {
+      const found = bytes.indexOf(LF, start);
+      const next = found === -1 ? bytes.length : found;
+      places.add(start, next > start && bytes[next - 1] === CR ? next - 1 : next);
+      start = next + 1;
+    }
+    return places.take(bytes, offset);
+  }
+
+  #keep(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#carry.push(bytes);
+    this.#carried += bytes.length;
+    // One byte more than the limit may still be the \r of the line's ending.
+    if (this.#carried <= this.#limit + 1) return;
+    this.#dropped = this.#carried;
+    this.#carry = [Buffer.from(Buffer.concat(this.#carry).subarray(0, this.#limit))];
+    this.#carried = this.#limit;
+  }
+
+  #tooLong(length: number): Lines {
+    const fault: Fault = { kind: 'too_long', length };
+    const line = faultyLine(this.#carry[0]!, this.#offset, fault);
+    const next = this.#offset + length + 1;
+    this.#forget();
+    this.#offset = next;
+    return line;
+  }
+
+  #forget(): void {
+    this.#carry = [];
+    this.#carried = 0;
+    this.#dropped = 0;
+  }
+}

@@ -1,0 +1,32 @@
+// Binary COPY.
+import { finished } from 'node:stream/promises';
+import { from as copyFrom } from 'pg-copy-streams';
+import { type Connection, quote } from '../db.ts';
+import { stageColumns } from '../lines/encode.ts';
+import type { Chunk } from './chunk.ts';
+
+/** Copies all rows of `chunk` into `table` (quoted, qualified). */
+export async function copyChunk(connection: Connection, table: string, chunk: Chunk): Promise<void> {
+  await copyRows(connection, table, stageColumns(chunk.plan), chunk.rows.copyData(), chunk.rows.rows);
+}
+
+/**
+ * One COPY of complete data: it is never fed from a source that could end early, for half a COPY would be half a batch.
+ * @param data a whole stream in the format of binary COPY
+ * @throws {Error} if Postgres counted another number of rows than were sent
+ */
+export async function copyRows(
+  connection: Connection,
+  table: string,
+  columns: readonly string[],
+  data: Buffer,
+  rows: number,
+): Promise<void> {
+  const names = columns.map(quote).join(', ');
+  const stream = connection.query(copyFrom(`COPY ${table} (${names}) FROM STDIN (FORMAT binary)`));
+  stream.end(data);
+  await finished(stream);
+  if (stream.rowCount !== rows) {
+    throw new Error(`COPY into ${table}: ${rows} rows sent, ${stream.rowCount} loaded`);
+  }
+}

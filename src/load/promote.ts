@@ -1,0 +1,71 @@
+// Stage → final. Runs inside the caller's transaction.
+import { type Connection, quote } from '../db.ts';
+import { stageColumns } from '../lines/encode.ts';
+import type { TablePlan } from '../model.ts';
+import type { StageTable } from './stage.ts';
+
+/** What is the same for all rows of a batch. */
+export interface BatchConstants {
+  id: string;
+  receivedAt: Date;
+}
+
+/**
+ * Copies the stage's rows into final.
+ * @param lines restricts it to these line numbers of the batch, both inclusive
+ */
+export async function promoteTable(
+  connection: Connection,
+  stage: StageTable,
+  batch: BatchConstants,
+  lines?: { from: number; to: number },
+): Promise<number> {
+  const { plan, name } = stage;
+  const columns = stageColumns(plan).map(quote).join(', ');
+  const id = plan.columns.find((column) => column.id);
+  // One order for all batches: two with the same ids would otherwise wait for each other. The first line wins.
+  const uniquely =
+    id === undefined ? ['', ''] : [`ORDER BY ${quote(id.name)}, _line`, `ON CONFLICT (${quote(id.name)}) DO NOTHING`];
+  const { rowCount } = await connection.query(
+    `INSERT INTO events.${quote(plan.table)} (${columns}, _batch_id, _received_at)
+     SELECT ${columns}, $1::uuid, $2::timestamptz FROM ${name}
+     ${lines === undefined ? '' : `WHERE _line BETWEEN ${lines.from} AND ${lines.to}`}
+     ${uniquely[0]} ${uniquely[1]}`,
+    [batch.id, batch.receivedAt],
+  );
+  return rowCount ?? 0;
+}
+
+/** Records the lines of the stage that did not get into final as runs of duplicates; counts them by schema version id. */
+export async function recordDuplicates(
+  connection: Connection,
+  stage: StageTable,
+  batch: BatchConstants,
+): Promise<Map<string, number>> {
+  const { plan, name } = stage;
+  const id = quote(idOf(plan));
+  const missing = `
+    FROM ${name} AS staged
+    WHERE NOT EXISTS (
+      SELECT FROM events.${quote(plan.table)} AS final
+      WHERE final.${id} = staged.${id} AND final._batch_id = $1 AND final._line = staged._line)`;
+  await connection.query(
+    `INSERT INTO sluice.line_runs (batch_id, first_line, last_line, verdict)
+     SELECT $1, lower(run), upper(run) - 1, 'duplicate'
+     FROM (SELECT range_agg(int4range(staged._line, staged._line + 1)) AS runs ${missing}) AS lines, unnest(lines.runs) AS run`,
+    [batch.id],
+  );
+  const { rows } = await connection.query<{ version: string; count: string }>(
+    `SELECT staged._schema_version AS version, count(*) AS count ${missing} GROUP BY 1`,
+    [batch.id],
+  );
+  // Two underscores stand in no subject: what is before them is the subject.
+  const [subject] = plan.table.split('__');
+  return new Map(rows.map(({ version, count }) => [`${subject}/${version}`, Number(count)]));
+}
+
+function idOf(plan: TablePlan): string {
+  const id = plan.columns.find((column) => column.id);
+  if (id === undefined) throw new Error(`events.${plan.table} has no id and so no duplicates`);
+  return id.name;
+}

@@ -1,0 +1,172 @@
+// What the service remembers of a batch: one function, one statement on the system tables.
+import type { Connection } from '../db.ts';
+import { RowBuffer } from '../lines/rows.ts';
+import type { Rejection, Report } from '../model.ts';
+import { copyRows } from './copy.ts';
+
+/** One file of an upload, as it is recorded with the batch. */
+export interface FileRecord {
+  name: string | null;
+  /** Line number in the batch of its first line. */
+  first_line: number;
+  lines: number;
+  /** As received, before decompression. */
+  bytes: number;
+  sha256: string;
+}
+
+export interface BatchRecord {
+  id: string;
+  receivedAt: Date;
+  process: string;
+}
+
+/** A run of lines with the same verdict, both ends inclusive, in line numbers of the batch. */
+export interface LineRun {
+  first: number;
+  last: number;
+}
+
+/** Notes that a batch is being received, so that a sweep can clear it away should this process die. */
+export async function recordReceiving(connection: Connection, batch: BatchRecord): Promise<void> {
+  await connection.query(
+    `INSERT INTO sluice.batches (id, status, received_at, process) VALUES ($1, 'receiving', $2, $3)`,
+    [batch.id, batch.receivedAt, batch.process],
+  );
+}
+
+export interface FinishedBatch extends BatchRecord {
+  report: Report;
+  /** `report` as JSON text. */
+  reportText: string;
+  httpStatus: number;
+  subjects: string[];
+  files: FileRecord[];
+  reason: string | null;
+}
+
+/**
+ * Writes the finished batch.
+ * @returns false if the batch is no longer ours: a sweep took this process for dead, or it was finished before
+ */
+export async function recordFinished(connection: Connection, batch: FinishedBatch): Promise<boolean> {
+  const { report, httpStatus, subjects, files, reason } = batch;
+  const { lines, status } = report;
+  const { rowCount } = await connection.query(
+    `INSERT INTO sluice.batches AS batches (id, status, received_at, finished_at, process, received, accepted, rejected,
+       duplicate, blank, bytes, subjects, files, http_status, report, reason)
+     VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+     ON CONFLICT (id) DO UPDATE SET status = excluded.status, finished_at = excluded.finished_at,
+       received = excluded.received, accepted = excluded.accepted, rejected = excluded.rejected,
+       duplicate = excluded.duplicate, blank = excluded.blank, bytes = excluded.bytes, subjects = excluded.subjects,
+       files = excluded.files, http_status = excluded.http_status, report = excluded.report, reason = excluded.reason
+     WHERE batches.status = 'receiving' AND batches.process = excluded.process`,
+    [
+      batch.id,
+      status,
+      batch.receivedAt,
+      batch.process,
+      lines.received,
+      lines.accepted,
+      lines.rejected,
+      lines.duplicate,
+      lines.blank,
+      report.bytes,
+      subjects,
+      JSON.stringify(files),
+      httpStatus,
+      batch.reportText,
+      reason,
+    ],
+  );
+  return rowCount === 1;
+}
+
+/** Forgets a batch of which nothing is to be kept: a dry run that was too large for memory. */
+export async function forgetBatch(connection: Connection, batchId: string): Promise<void> {
+  await connection.query('DELETE FROM sluice.batches WHERE id = $1', [batchId]);
+}
+
+/** The answer that a finished batch got; undefined if there is no such batch or it is still being received. */
+export async function readAnswer(connection: Connection, batchId: string): Promise<StoredAnswer | undefined> {
+  const { rows } = await connection.query<StoredAnswer>(
+    'SELECT report::text AS report, http_status AS status FROM sluice.batches WHERE id = $1 AND report IS NOT NULL',
+    [batchId],
+  );
+  return rows[0];
+}
+
+export interface StoredAnswer {
+  /** The report as JSON text, byte for byte as it was first sent. */
+  report: string;
+  status: number;
+}
+
+/** Writes runs of blank lines. */
+export async function recordBlankLines(connection: Connection, batchId: string, runs: LineRun[]): Promise<void> {
+  if (runs.length === 0) return;
+  await connection.query(
+    `INSERT INTO sluice.line_runs (batch_id, first_line, last_line, verdict)
+     SELECT $1, first, last, 'blank' FROM unnest($2::int[], $3::int[]) AS run (first, last)`,
+    [batchId, runs.map((run) => run.first), runs.map((run) => run.last)],
+  );
+}
+
+const REJECTION_COLUMNS = [
+  'batch_id',
+  'batch_line',
+  'line',
+  'file',
+  'offset',
+  'length',
+  'code',
+  'schema',
+  'errors',
+  'raw',
+] as const;
+
+/** Rejections on their way to `sluice.rejections`, already in COPY's format. */
+export class RejectionRows {
+  readonly #rows = new RowBuffer();
+  readonly #batchId: Buffer;
+
+  constructor(batchId: string) {
+    this.#batchId = Buffer.from(batchId.replaceAll('-', ''), 'hex');
+  }
+
+  /** Bytes waiting. */
+  get size(): number {
+    return this.#rows.length;
+  }
+
+  add(rejection: Rejection): void {
+    const rows = this.#rows;
+    rows.begin(REJECTION_COLUMNS.length);
+    rows.bytea(this.#batchId);
+    rows.int4(rejection.batchLine);
+    rows.int4(rejection.line);
+    textOrNull(rows, rejection.file);
+    rows.int8(rejection.offset);
+    rows.int8(rejection.length);
+    rows.text(rejection.code);
+    textOrNull(rows, rejection.schema);
+    rows.jsonbText(JSON.stringify(rejection.errors));
+    rows.bytea(rejection.raw);
+    rows.end();
+  }
+
+  /** Writes what is waiting. It is kept until {@link clear}: the transaction may have to be tried again. */
+  async write(connection: Connection): Promise<void> {
+    if (this.#rows.rows === 0) return;
+    await copyRows(connection, 'sluice.rejections', REJECTION_COLUMNS, this.#rows.copyData(), this.#rows.rows);
+  }
+
+  clear(): void {
+    this.#rows.clear();
+  }
+}
+
+function textOrNull(rows: RowBuffer, value: string | null): void {
+  if (value === null) rows.null();
+  else rows.text(value);
+}

@@ -1,0 +1,85 @@
+// The server process: settings, database, schemas, tables, then HTTP; and the way back on a signal.
+import pino, { type Logger } from 'pino';
+import { buildServer } from './app.ts';
+import { type Config, readConfig } from './config.ts';
+import { type Database, databaseProblem, openDatabase } from './db.ts';
+import { startEmbedded } from './embedded.ts';
+import { StartError } from './errors.ts';
+import { migrate } from './migrate.ts';
+import { Presence, startSweeping } from './presence.ts';
+import { loadFolder } from './schema/folder.ts';
+import type { Registry } from './schema/registry.ts';
+
+interface Ready {
+  config: Config;
+  log: Logger;
+  url: string;
+  db: Database;
+  registry: Registry;
+  /** Closes the pool, and the embedded Postgres if it is ours. */
+  close(): Promise<void>;
+}
+
+/** Runs the server until a signal ends it. */
+export async function main(): Promise<void> {
+  const ready = await prepare();
+  const { config, log, db, registry, url } = ready;
+  const presence = new Presence(url, log);
+  await presence.start();
+  const stopSweeping = startSweeping(db, presence, log);
+  const server = await buildServer({ config, db, registry, presence }, log);
+  const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
+    throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
+  });
+  log.info({ url: address }, 'listening');
+  await signal();
+  log.info('draining');
+  const deadline = setTimeout(() => {
+    log.error(`requests were still under way after ${config.drainMs} ms`);
+    process.exit(1);
+  }, config.drainMs);
+  await server.close();
+  stopSweeping();
+  await presence.stop();
+  await ready.close();
+  clearTimeout(deadline);
+  log.info('stopped');
+}
+
+/** Brings the database up to date and ends. */
+export async function migrateOnly(): Promise<void> {
+  const ready = await prepare();
+  ready.log.info('the database is up to date');
+  await ready.close();
+}
+
+async function prepare(): Promise<Ready> {
+  const config = readConfig();
+  const log = pino({ level: config.logLevel });
+  const registry = await loadFolder(config.schemaDir);
+  for (const warning of registry.warnings) log.warn(warning, 'schema');
+  const embedded = config.databaseUrl === undefined ? await startEmbedded({ dataDir: config.dataDir, log }) : undefined;
+  const url = config.databaseUrl ?? embedded!.url;
+  const db = openDatabase({ url, poolSize: config.poolSize });
+  const close = async (): Promise<void> => {
+    await db.destroy();
+    await embedded?.stop();
+  };
+  try {
+    await migrate(db, registry);
+  } catch (error) {
+    await close();
+    throw databaseProblem(error) === undefined ? error : unreachable(error as Error);
+  }
+  return { config, log, url, db, registry, close };
+}
+
+function unreachable(error: Error): StartError {
+  return new StartError(`Postgres cannot be used: ${error.message}`, { cause: error });
+}
+
+function signal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
+  });
+}

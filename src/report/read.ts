@@ -1,0 +1,211 @@
+// Stored batches, read again: lists, reports, and the verdict of every line. Long answers are read page by page, so that
+// no connection is held while a client reads slowly.
+import type { Database } from '../db.ts';
+import type { LineError, RejectionCode, Report, Verdict } from '../model.ts';
+import { reportedRejection } from './tally.ts';
+
+const PAGE = 2_000;
+
+export interface BatchFilter {
+  limit: number;
+  /** From `next_cursor` of the page before. */
+  after: { receivedAt: string; id: string } | null;
+  status: string | null;
+  subject: string | null;
+  from: Date | null;
+  to: Date | null;
+}
+
+export interface BatchSummary extends Omit<Report, 'status' | 'rejections' | 'rejections_truncated'> {
+  status: string;
+  received_at: string;
+}
+
+interface BatchRow {
+  id: string;
+  status: string;
+  received_at: Date;
+  /** With all its digits, for the cursor. */
+  cursor: string;
+  report: Report | null;
+  files: FileRow[];
+  received: string;
+}
+
+interface FileRow {
+  name: string | null;
+  first_line: number;
+  lines: number;
+}
+
+const COLUMNS = `id, status, received_at, received_at::text AS cursor, report, files, received`;
+
+/** Batches, newest first. */
+export async function listBatches(
+  db: Database,
+  filter: BatchFilter,
+): Promise<{ items: BatchSummary[]; next: { receivedAt: string; id: string } | null }> {
+  const { rows } = await db.raw<{ rows: BatchRow[] }>(
+    `SELECT ${COLUMNS} FROM sluice.batches
+     WHERE (:status::text IS NULL OR status = :status)
+       AND (:subject::text IS NULL OR :subject = ANY (subjects))
+       AND (:from::timestamptz IS NULL OR received_at >= :from)
+       AND (:to::timestamptz IS NULL OR received_at < :to)
+       AND (:at::timestamptz IS NULL OR (received_at, id) < (:at::timestamptz, :id::uuid))
+     ORDER BY received_at DESC, id DESC LIMIT :limit`,
+    {
+      status: filter.status,
+      subject: filter.subject,
+      from: filter.from,
+      to: filter.to,
+      at: filter.after?.receivedAt ?? null,
+      id: filter.after?.id ?? null,
+      limit: filter.limit + 1,
+    },
+  );
+  const page = rows.slice(0, filter.limit);
+  const last = page.at(-1);
+  const next = rows.length > filter.limit && last !== undefined ? { receivedAt: last.cursor, id: last.id } : null;
+  return { items: page.map(summary), next };
+}
+
+/** A batch's report, or undefined. */
+export async function readBatch(db: Database, id: string): Promise<(Report & { received_at: string }) | undefined> {
+  const row = await readRow(db, id);
+  if (row === undefined) return undefined;
+  const summarised = summary(row);
+  const { rejections = [], rejections_truncated = false } = row.report ?? {};
+  const { links, received_at, ...head } = summarised;
+  return { ...head, rejections, rejections_truncated, links, received_at } as Report & { received_at: string };
+}
+
+export interface LineVerdict {
+  line: number;
+  file?: string;
+  verdict: Verdict;
+  code?: RejectionCode;
+}
+
+/** The verdict of every line in order; undefined if there is no such batch. */
+export async function readVerdicts(db: Database, id: string): Promise<AsyncGenerator<LineVerdict> | undefined> {
+  const row = await readRow(db, id);
+  return row === undefined ? undefined : verdicts(db, row);
+}
+
+/** The stored rejections in order, with their bytes; undefined if there is no such batch. */
+export async function readRejections(db: Database, id: string): Promise<AsyncGenerator<object> | undefined> {
+  const row = await readRow(db, id);
+  return row === undefined ? undefined : rejections(db, row.id);
+}
+
+async function readRow(db: Database, id: string): Promise<BatchRow | undefined> {
+  const { rows } = await db.raw<{ rows: BatchRow[] }>(`SELECT ${COLUMNS} FROM sluice.batches WHERE id = ?`, [id]);
+  return rows[0];
+}
+
+function summary({ id, status, received_at, report }: BatchRow): BatchSummary {
+  const none = { received: 0, accepted: 0, rejected: 0, duplicate: 0, blank: 0 };
+  const {
+    rejections: _,
+    rejections_truncated: __,
+    ...rest
+  } = report ??
+  ({
+    batch_id: id,
+    lines: none,
+    bytes: 0,
+    duration_ms: 0,
+    schemas: {},
+    checks: [],
+    causes: [],
+    links: { batch: `/v1/batches/${id}` },
+  } as unknown as Report);
+  return { ...rest, status, received_at: received_at.toISOString() };
+}
+
+interface Run {
+  first: number;
+  last: number;
+  verdict: Verdict;
+  code?: RejectionCode;
+}
+
+async function* verdicts(db: Database, { id, status, files, received }: BatchRow): AsyncGenerator<LineVerdict> {
+  const total = Number(received);
+  // What is neither blank, duplicate nor rejected was good.
+  const rest: Pick<Run, 'verdict' | 'code'> =
+    status === 'aborted' ? { verdict: 'rejected', code: 'batch_aborted' } : { verdict: 'accepted' };
+  let line = 1;
+  let file = 0;
+  const emit = ({ verdict, code }: Pick<Run, 'verdict' | 'code'>): LineVerdict => {
+    while (file + 1 < files.length && line >= files[file + 1]!.first_line) file++;
+    const { name, first_line } = files[file] ?? { name: null, first_line: 1 };
+    const place = { line: line++ - first_line + 1, ...(name === null ? {} : { file: name }) };
+    return { ...place, verdict, ...(code === undefined ? {} : { code }) };
+  };
+  for await (const run of exceptions(db, id)) {
+    while (line < run.first) yield emit(rest);
+    while (line <= run.last) yield emit(run);
+  }
+  while (line <= total) yield emit(rest);
+}
+
+/** Lines that were not simply good, as runs in the order of their lines. */
+async function* exceptions(db: Database, id: string): AsyncGenerator<Run> {
+  for (let after = 0; ; ) {
+    const { rows } = await db.raw<{ rows: (Run & { code: RejectionCode | null })[] }>(
+      `(SELECT first_line AS first, last_line AS last, verdict, NULL AS code FROM sluice.line_runs
+        WHERE batch_id = :id AND first_line > :after ORDER BY first_line LIMIT ${PAGE})
+       UNION ALL
+       (SELECT batch_line, batch_line, 'rejected', code FROM sluice.rejections
+        WHERE batch_id = :id AND batch_line > :after ORDER BY batch_line LIMIT ${PAGE})
+       ORDER BY first LIMIT ${PAGE}`,
+      { id, after },
+    );
+    for (const { first, last, verdict, code } of rows) {
+      yield { first, last, verdict, ...(code === null ? {} : { code }) };
+    }
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)!.first;
+  }
+}
+
+interface RejectionRow {
+  line: number;
+  batch_line: number;
+  file: string | null;
+  offset: string;
+  length: string;
+  code: RejectionCode;
+  schema: string | null;
+  errors: LineError[];
+  raw: Buffer;
+}
+
+/** Fewer a page than of verdicts: each may hold as much as the longest line. */
+const REJECTION_PAGE = 200;
+
+async function* rejections(db: Database, id: string): AsyncGenerator<object> {
+  for (let after = 0; ; ) {
+    const { rows } = await db.raw<{ rows: RejectionRow[] }>(
+      `SELECT line, batch_line, file, "offset", length, code, schema, errors, raw FROM sluice.rejections
+       WHERE batch_id = ? AND batch_line > ? ORDER BY batch_line LIMIT ${REJECTION_PAGE}`,
+      [id, after],
+    );
+    for (const row of rows) yield storedRejection(row);
+    if (rows.length < REJECTION_PAGE) return;
+    after = rows.at(-1)!.batch_line;
+  }
+}
+
+function storedRejection({ raw, offset, length, ...row }: RejectionRow): object {
+  const rejection = reportedRejection({ ...row, offset: Number(offset), length: Number(length) });
+  const text = raw.toString('utf8');
+  const isText = Buffer.from(text).equals(raw);
+  const isCut = raw.length < Number(length);
+  return {
+    ...rejection,
+    ...(isText ? { raw: text } : { raw_base64: raw.toString('base64') }),
+    ...(isCut ? { raw_truncated: true } : {}),
+  };
+}

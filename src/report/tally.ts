@@ -1,0 +1,74 @@
+// What is known of a batch while its lines are judged: totals, causes, the first rejections. Pure, and of bounded size
+// whatever the upload holds.
+import type { Cause, LineError, Rejection, ReportedRejection } from '../model.ts';
+
+/** Rejections inline in a report; the rest is behind its link. */
+export const INLINE_REJECTIONS = 1_000;
+/** Causes kept apart; what comes after them is counted together per code. */
+const MOST_CAUSES = 100;
+
+export class Tally {
+  received = 0;
+  rejected = 0;
+  blank = 0;
+  /** Lines on their way to final, by schema version id. */
+  readonly passed = new Map<string, number>();
+  /** The first of them, 0 before there is one. */
+  firstPassed = 0;
+  readonly rejections: ReportedRejection[] = [];
+  readonly #causes = new Map<string, Cause>();
+
+  get passedTotal(): number {
+    let total = 0;
+    for (const count of this.passed.values()) total += count;
+    return total;
+  }
+
+  pass(schema: string, line: number): void {
+    this.passed.set(schema, (this.passed.get(schema) ?? 0) + 1);
+    if (this.firstPassed === 0) this.firstPassed = line;
+  }
+
+  reject(rejection: Rejection): void {
+    this.rejected++;
+    this.#countCause(rejection);
+    if (this.rejections.length < INLINE_REJECTIONS) this.rejections.push(reportedRejection(rejection));
+  }
+
+  /** Takes back a line that passed validation but that Postgres refused after all. */
+  unpass(schema: string): void {
+    this.passed.set(schema, this.passed.get(schema)! - 1);
+  }
+
+  /** Most frequent first. */
+  causes(): Cause[] {
+    return [...this.#causes.values()].sort((a, b) => b.count - a.count || a.example_line - b.example_line);
+  }
+
+  #countCause({ code, schema, errors, line }: Rejection): void {
+    const { path, keyword, message }: LineError = errors[0] ?? { path: '', keyword: '', message: '' };
+    // Broken JSON has a message of its own for nearly every line.
+    const words = code === 'schema_violation' ? message : '';
+    const key = JSON.stringify([code, schema, path, keyword, words]);
+    const known = this.#causes.get(key);
+    if (known !== undefined) known.count++;
+    else if (this.#causes.size < MOST_CAUSES) {
+      this.#causes.set(key, { code, schema, path, keyword, message, count: 1, example_line: line });
+    } else this.#countOther(code, line);
+  }
+
+  #countOther(code: Cause['code'], line: number): void {
+    const other = this.#causes.get(code);
+    if (other !== undefined) other.count++;
+    else {
+      const message = 'other causes with this code';
+      this.#causes.set(code, { code, schema: null, path: '', keyword: '', message, count: 1, example_line: line });
+    }
+  }
+}
+
+/** A rejection as the report shows it: place and reasons, without the bytes. */
+export function reportedRejection(rejection: Omit<Rejection, 'raw' | 'batchLine'>): ReportedRejection {
+  const { line, file, offset, length, code, schema, errors } = rejection;
+  return { line, ...(file === null ? {} : { file }), offset, length, code, schema, retryable: false, errors };
+}

@@ -1,0 +1,31 @@
+// The API description as a file and as a page. The page loads nothing from other hosts.
+// What the routes do is not decided here: openapi.yaml is written by hand, and a test holds it against the routes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+
+/** Two folders up both from `src/routes` and from `dist/routes`. */
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const DESCRIPTION = join(PACKAGE, 'openapi.yaml');
+
+/** Registers `GET /openapi.yaml` (RFC 9512) and `GET /docs` with its assets below `/docs/`. */
+export async function docsRoutes(app: FastifyInstance): Promise<void> {
+  const description = readFileSync(DESCRIPTION, 'utf8');
+  app.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(description));
+
+  await app.register(swagger, { mode: 'static', specification: { path: DESCRIPTION, baseDir: PACKAGE } });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: { title: 'Sluice API' },
+    // Pages of this origin only; swagger-ui styles its elements inline and its icons are data: URLs.
+    staticCSP: {
+      'default-src': ["'self'"],
+      'style-src': ["'self'", "'unsafe-inline'"],
+      'img-src': ["'self'", 'data:'],
+      'frame-ancestors': ["'none'"],
+    },
+  });
+}

@@ -1,0 +1,111 @@
+// POST /v1/events: options, idempotency and admission around the pipeline.
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { v7 as uuidv7 } from 'uuid';
+import type { App } from '../app.ts';
+import { borrow } from '../db.ts';
+import { Problem } from '../errors.ts';
+import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
+import { uploadFiles } from '../intake/body.ts';
+import { decidingParameters, readIdempotencyKey, readOptions, type UploadOptions } from '../intake/options.ts';
+import { claimKey } from '../load/idempotency.ts';
+import { readAnswer, type StoredAnswer } from '../load/record.ts';
+import type { Report } from '../model.ts';
+import { withDetail } from '../report/build.ts';
+import { fullReport } from '../report/full.ts';
+
+export function eventRoutes(server: FastifyInstance, app: App): void {
+  let underWay = 0;
+
+  server.post('/v1/events', async (request, reply) => {
+    const { batches } = app.config.limits;
+    if (underWay >= batches) {
+      throw new Problem('too_many_batches', `There are ${batches} uploads under way already`, { retryAfter: 1 });
+    }
+    underWay++;
+    try {
+      return await takeUpload(app, request, reply);
+    } finally {
+      underWay--;
+    }
+  });
+}
+
+async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const startedAt = performance.now();
+  const { db, config, registry, presence } = app;
+  const options = readOptions(request.query as Record<string, unknown>);
+  const key = options.dryRun ? null : readIdempotencyKey(request.headers['idempotency-key']);
+  const schema = options.schema === null ? null : registry.resolve(options.schema);
+  if (options.schema !== null && schema === null) {
+    throw new Problem('unknown_schema', `There is no schema ${JSON.stringify(options.schema)}`);
+  }
+  const batchId = uuidv7();
+  const claim = key === null ? null : { key, batchId };
+  const upload: Upload = {
+    batchId,
+    receivedAt: new Date(),
+    startedAt,
+    parameters: decidingParameters(options),
+    schema,
+    dryRun: options.dryRun,
+    onError: options.onError,
+    maxRejected: options.maxRejected,
+    claim,
+    files: uploadFiles(request, config.limits),
+  };
+  if (claim !== null) {
+    const claimed = await claimKey(db, claim, presence.process);
+    if (claimed.state === 'running') {
+      throw new Problem(
+        'idempotency_key_in_use',
+        'The request that came first with this Idempotency-Key is still running',
+        {
+          retryAfter: 1,
+        },
+      );
+    }
+    if (claimed.state === 'done') {
+      const stored = await replay(app, upload, claimed);
+      reply.header('idempotent-replayed', 'true');
+      return send(app, reply, stored, options, claimed.batchId);
+    }
+  }
+  const stored = await ingest(upload, { db, registry, limits: config.limits, process: presence.process });
+  request.log.info({ batch_id: batchId, status: stored.status }, 'batch finished');
+  return send(app, reply, stored, options, batchId);
+}
+
+/** The answer to the request that used the key first, if this one has the same payload. */
+async function replay(
+  { db }: App,
+  upload: Upload,
+  done: { batchId: string; fingerprint: Buffer },
+): Promise<StoredAnswer> {
+  const fingerprint = await fingerprintOf(upload);
+  if (!fingerprint.equals(done.fingerprint)) {
+    throw new Problem(
+      'idempotency_key_reused',
+      'This Idempotency-Key was used with another payload or other parameters',
+    );
+  }
+  const stored = await borrow(db, (connection) => readAnswer(connection, done.batchId));
+  if (stored === undefined)
+    throw new Problem('batch_not_found', 'The report of this Idempotency-Key is no longer kept');
+  return stored;
+}
+
+function send(
+  { db }: App,
+  reply: FastifyReply,
+  stored: StoredAnswer,
+  { report, dryRun }: UploadOptions,
+  batchId: string,
+): FastifyReply {
+  reply.code(stored.status).type('application/json; charset=utf-8');
+  if (!dryRun) reply.header('location', `/v1/batches/${batchId}`);
+  if (report === 'rejected' || (report === 'full' && dryRun)) return reply.send(stored.report);
+  const parsed: Report = JSON.parse(stored.report);
+  if (report === 'summary') return reply.send(JSON.stringify(withDetail(parsed, report)));
+  return reply.send(Readable.from(fullReport(db, parsed)));
+}

@@ -1,0 +1,19 @@
+// GET /healthz: the process lives. GET /readyz: it could store an event now.
+import type { FastifyInstance } from 'fastify';
+import type { App } from '../app.ts';
+import { Problem } from '../errors.ts';
+
+const PATIENCE_MS = 2_000;
+
+export function healthRoutes(server: FastifyInstance, { db }: App): void {
+  server.get('/healthz', async () => ({ status: 'ok' }));
+
+  server.get('/readyz', async () => {
+    try {
+      await db.raw('SELECT 1').timeout(PATIENCE_MS, { cancel: false });
+    } catch (error) {
+      throw new Problem('database_unavailable', 'Postgres does not answer', { retryAfter: 2, cause: error });
+    }
+    return { status: 'ready' };
+  });
+}

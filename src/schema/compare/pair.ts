@@ -1,0 +1,75 @@
+// Two schemas in one graph, and the one question that everything rests on: is there a document that the one accepts
+// and the other rejects?
+
+import type { Lit } from './atom.ts';
+import type { Budget } from './budget.ts';
+import { BudgetSpent } from './budget.ts';
+import { accepts } from './evaluate.ts';
+import { Graph } from './graph.ts';
+import type { Node } from './node.ts';
+import type { Outcome } from './outcome.ts';
+import { unknown } from './outcome.ts';
+import { ReadSchema } from './read.ts';
+import { Referee } from './referee.ts';
+import { Search } from './search.ts';
+
+/** `backward`: old documents under the new schema. `forward`: new documents under the old schema. */
+export type Direction = 'backward' | 'forward';
+
+export class Pair {
+  readonly graph = new Graph();
+  readonly old: ReadSchema;
+  readonly new: ReadSchema;
+  readonly lenient: boolean;
+  private readonly referees: { old: Referee; new: Referee };
+
+  /** @throws SchemaFault when one of the two is not a schema; its pointer begins with the side's name in `message` */
+  constructor(oldSchema: unknown, newSchema: unknown, lenient: boolean, budget: Budget) {
+    this.lenient = lenient;
+    this.old = new ReadSchema(oldSchema, this.graph);
+    this.new = new ReadSchema(newSchema, this.graph);
+    this.graph.settle(budget);
+    this.referees = { old: new Referee(this.old.document), new: new Referee(this.new.document) };
+  }
+
+  /** The schema that wrote the documents, and the one that reads them. */
+  roles(direction: Direction): { writer: ReadSchema; reader: ReadSchema } {
+    return direction === 'backward' ? { writer: this.old, reader: this.new } : { writer: this.new, reader: this.old };
+  }
+
+  /** Looks for a document that the writer accepts and that meets `demands`. The budget running out is `unknown`. */
+  search(direction: Direction, demands: readonly Lit[], budget: Budget): Outcome {
+    const { writer } = this.roles(direction);
+    try {
+      const written: Lit = { node: writer.root, neg: false, src: true };
+      return new Search(this.graph, budget, this.lenient).solve([written, ...demands]);
+    } catch (error) {
+      if (error instanceof BudgetSpent) return unknown('the budget was used up');
+      if (error instanceof RangeError) return unknown('the schemas are too deeply intertwined');
+      throw error;
+    }
+  }
+
+  /** Looks for a document that the writer accepts and the reader rejects. */
+  contradict(direction: Direction, budget: Budget): Outcome {
+    return this.search(direction, [rejects(this.roles(direction).reader.root)], budget);
+  }
+
+  /** Whether the engine's own reading of the schemas agrees that `value` separates them. */
+  separates(direction: Direction, value: unknown): boolean {
+    const { writer, reader } = this.roles(direction);
+    return accepts(writer.root, value) && !accepts(reader.root, value);
+  }
+
+  /** Whether ajv agrees. */
+  confirmed(direction: Direction, value: unknown): boolean {
+    const backward = direction === 'backward';
+    const [writer, reader] = backward ? [this.referees.old, this.referees.new] : [this.referees.new, this.referees.old];
+    return writer.accepts(value) === true && reader.accepts(value) === false;
+  }
+}
+
+/** The demand that a node rejects. */
+export function rejects(node: Node): Lit {
+  return { node, neg: true, src: false };
+}

@@ -1,0 +1,113 @@
+// Demands on a string, and whether one string meets them all.
+
+import type { Atom } from './atom.ts';
+import { type Automaton, automatonOf } from './automaton.ts';
+import type { Budget } from './budget.ts';
+import { formatWithin, STRING_FORMATS } from './format.ts';
+import { EMPTY, found, type Outcome, unknown } from './outcome.ts';
+import { compilePattern } from './pattern.ts';
+import { codePoints } from './value.ts';
+import { findWords } from './words.ts';
+
+/** Texts of a nature that real data has; tried first, so that witnesses read well. */
+const COMMON = ['', 'a', 'A', '0', '1', 'b', 'ab', 'abc', 'x1', '-', ' ', 'a b', 'é', '😀', '_', 'foo'];
+
+export class StringStore {
+  min = 0;
+  max = Number.POSITIVE_INFINITY;
+  patterns = new Map<string, boolean>();
+  formats = new Map<string, boolean>();
+  excluded = new Set<string>();
+
+  copy(): StringStore {
+    const twin = new StringStore();
+    twin.min = this.min;
+    twin.max = this.max;
+    twin.patterns = new Map(this.patterns);
+    twin.formats = new Map(this.formats);
+    twin.excluded = new Set(this.excluded);
+    return twin;
+  }
+
+  /** Takes one more demand in; false when it contradicts the others. */
+  add(atom: Atom): boolean {
+    if (atom.k === 'size' && atom.low) this.min = Math.max(this.min, atom.value);
+    else if (atom.k === 'size') this.max = Math.min(this.max, atom.value);
+    else if (atom.k === 'neq' && typeof atom.value === 'string') this.excluded.add(atom.value);
+    else if (atom.k === 'pattern') {
+      if (this.patterns.get(atom.pattern) === !atom.yes) return false;
+      this.patterns.set(atom.pattern, atom.yes);
+    } else if (atom.k === 'format') {
+      if (this.formats.get(atom.format) === !atom.yes) return false;
+      this.formats.set(atom.format, atom.yes);
+      for (const [inner, yes] of this.formats) {
+        for (const [outer, no] of this.formats) if (yes && !no && formatWithin(inner, outer)) return false;
+      }
+    }
+    return this.min <= this.max;
+  }
+
+  /** 1: holds already, -1: cannot hold, 0: open. */
+  test(atom: Atom): -1 | 0 | 1 {
+    if (atom.k === 'size' && (atom.low ? atom.value <= this.min : atom.value >= this.max)) return 1;
+    if (atom.k === 'pattern' && this.patterns.get(atom.pattern) === atom.yes) return 1;
+    if (atom.k === 'format' && this.formats.get(atom.format) === atom.yes) return 1;
+    if (atom.k === 'neq' && typeof atom.value === 'string' && !this.fits(atom.value)) return 1;
+    return this.copy().add(atom) ? 0 : -1;
+  }
+
+  private fits(text: string): boolean {
+    const length = codePoints(text);
+    if (length < this.min || length > this.max || this.excluded.has(text)) return false;
+    for (const [pattern, yes] of this.patterns) if (compilePattern(pattern).test(text) !== yes) return false;
+    for (const [format, yes] of this.formats) if (STRING_FORMATS.get(format)!.test(text) !== yes) return false;
+    return true;
+  }
+
+  finish(budget: Budget): Outcome {
+    if (this.min > this.max) return EMPTY;
+    const samples = [...COMMON];
+    for (const [format, yes] of this.formats) {
+      if (yes) samples.unshift(...STRING_FORMATS.get(format)!.samples);
+    }
+    if (this.min <= 100_000) samples.push('a'.repeat(this.min), 'a'.repeat(this.min + 1));
+    else if (this.patterns.size === 0) return unknown('the shortest text is too long to write down');
+    const easy = samples.find((text) => this.fits(text));
+    if (easy !== undefined) return found(easy);
+    return this.bySearch(budget);
+  }
+
+  private bySearch(budget: Budget): Outcome {
+    const hits: Automaton[] = [];
+    const misses: Automaton[] = [];
+    const widened: Automaton[] = [];
+    const sort = (automaton: Automaton, yes: boolean, exact: boolean) => {
+      if (yes) hits.push(automaton);
+      else if (exact && automaton.exact) misses.push(automaton);
+      else widened.push(automaton);
+    };
+    for (const [pattern, yes] of this.patterns) sort(automatonOf(compilePattern(pattern)), yes, true);
+    for (const [format, yes] of this.formats) {
+      const { regex, exact } = STRING_FORMATS.get(format)!;
+      sort(automatonOf(regex), yes, exact);
+    }
+    if (this.excluded.size > 0) misses.push(automatonOf(literally(this.excluded)));
+    const query = { hits, misses, min: this.min, max: this.max };
+    const result = findWords(query, 40, budget);
+    const word = result.words.find((text) => this.fits(text));
+    if (word !== undefined) return found(word);
+    if (result.complete) return EMPTY;
+    if (widened.length > 0) {
+      const other = findWords({ ...query, misses: [...misses, ...widened] }, 40, budget);
+      const text = other.words.find((candidate) => this.fits(candidate));
+      if (text !== undefined) return found(text);
+    }
+    return unknown('the regular expressions or formats could not be decided');
+  }
+}
+
+/** An expression that matches exactly these texts. */
+function literally(texts: Iterable<string>): RegExp {
+  const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  return new RegExp(`^(?:${Array.from(texts, escape).join('|')})$`, 'u');
+}

@@ -1,0 +1,162 @@
+// Verdicts on events: validators compiled when they are first needed, kept while they are in use.
+// Ajv's strict mode is about schemas; the folder's lint has judged those, so it is off here. What matters for events:
+// no coercion, no defaults, no removal, all formats.
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { LRUCache } from 'lru-cache';
+import type { LineError } from '../model.ts';
+import type { Bundle } from './bundle.ts';
+import { SchemaFolderError } from './faults.ts';
+import { FORMATS } from './formats.ts';
+import { schemaPattern } from './pattern.ts';
+
+/** Errors given for one event. */
+const MOST_ERRORS = 20;
+/**
+ * Events with more values than this get their first error only. To find all of them ajv copies its list of errors
+ * again and again: half a million bad elements in one line of 1 MiB would take minutes.
+ */
+const MOST_VALUES = 2_000;
+/** Names and paths from events are cut in messages: a key can be as long as a line. */
+const MOST_NAME = 100;
+const MOST_PATH = 1_000;
+
+const OPTIONS: Options = {
+  strict: false,
+  strictNumbers: true,
+  // Judged when the folder was loaded.
+  validateSchema: false,
+  addUsedSchema: false,
+  logger: false,
+  formats: FORMATS,
+  // Larger ones become functions, which halves the time to compile GitHub's schemas and does not slow validation.
+  inlineRefs: 10,
+  code: { regExp: Object.assign((pattern: string) => schemaPattern(pattern), { code: 'new RegExp' }) },
+};
+
+/** Keeps the validators of a registry's versions: at most `capacity` of them, those used last. */
+export class ValidatorCache {
+  readonly #used: LRUCache<Validator, true>;
+  #current: Validator | undefined;
+
+  constructor(capacity = 500) {
+    this.#used = new LRUCache({ max: capacity, dispose: (_, validator) => validator.forget() });
+  }
+
+  /** Events mostly come in runs of one version; only a change of version is worth noting. */
+  touch(validator: Validator): void {
+    if (this.#current === validator) return;
+    this.#current = validator;
+    this.#used.set(validator, true);
+  }
+}
+
+/** Judges events by one schema version. */
+export class Validator {
+  readonly #file: string;
+  readonly #bundle: () => Bundle;
+  readonly #cache: ValidatorCache;
+  #first: ValidateFunction | undefined;
+  #all: ValidateFunction | undefined;
+
+  /**
+   * @param file named in the fault if ajv cannot compile the schema
+   * @param bundle makes the self-contained schema; called at each compilation
+   */
+  constructor(file: string, bundle: () => Bundle, cache: ValidatorCache) {
+    this.#file = file;
+    this.#bundle = bundle;
+    this.#cache = cache;
+  }
+
+  /**
+   * Whether the event is valid.
+   * @throws {SchemaFolderError} when the schema cannot be compiled
+   */
+  readonly accepts = (event: unknown): boolean => {
+    this.#cache.touch(this);
+    this.#first ??= this.#compile(false);
+    try {
+      return this.#first(event);
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  };
+
+  /** Why an event that is not accepted is not, in ajv's order; at least one reason, at most 20. */
+  readonly explain = (event: unknown): LineError[] => {
+    this.#cache.touch(this);
+    this.#first ??= this.#compile(false);
+    const isLarge = countValues(event, MOST_VALUES) > MOST_VALUES;
+    if (!isLarge) this.#all ??= this.#compile(true);
+    try {
+      const errors = (isLarge ? undefined : errorsOf(this.#all!, event)) ?? errorsOf(this.#first, event);
+      return lineErrors(errors ?? []);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return [{ path: '', keyword: 'depth', message: 'nested too deep for its schema' }];
+    }
+  };
+
+  forget(): void {
+    this.#first = undefined;
+    this.#all = undefined;
+  }
+
+  #compile(allErrors: boolean): ValidateFunction {
+    const { schema, draft, namesPrototype, usesMetaSchema } = this.#bundle();
+    // Looking for own properties only costs 40 % and matters for names such as `constructor` alone.
+    const options: Options = { ...OPTIONS, allErrors, ownProperties: namesPrototype, meta: usesMetaSchema };
+    try {
+      return (draft === 'draft-07' ? new Ajv(options) : new Ajv2020(options)).compile(schema);
+    } catch (error) {
+      const reason =
+        error instanceof RangeError ? 'too deep to be compiled' : `cannot be compiled: ${(error as Error).message}`;
+      throw new SchemaFolderError('in use', [{ file: this.#file, place: '', reason }]);
+    }
+  }
+}
+
+function errorsOf(validate: ValidateFunction, event: unknown): ErrorObject[] | undefined {
+  return validate(event) ? undefined : (validate.errors ?? undefined);
+}
+
+/** Counts values inside each other, up to one more than `limit`. Without recursion. */
+function countValues(event: unknown, limit: number): number {
+  let count = 1;
+  const waiting: unknown[] = [event];
+  for (let value = waiting.pop(); value !== undefined && count <= limit; value = waiting.pop()) {
+    if (typeof value !== 'object' || value === null) continue;
+    for (const key in value) {
+      count++;
+      if (count > limit) return count;
+      waiting.push((value as Record<string, unknown>)[key]);
+    }
+  }
+  return count;
+}
+
+function lineErrors(errors: readonly ErrorObject[]): LineError[] {
+  const found = new Map<string, LineError>();
+  for (const error of errors) {
+    const { keyword } = error;
+    const path = cut(error.instancePath, MOST_PATH);
+    const message = messageOf(error);
+    // Branches of one choice often say the same.
+    const key = `${path}\n${keyword}\n${message}`;
+    if (!found.has(key)) found.set(key, { path, keyword, message });
+    if (found.size === MOST_ERRORS) break;
+  }
+  return [...found.values()];
+}
+
+function messageOf({ keyword, params, message, propertyName }: ErrorObject): string {
+  const text = message ?? `must pass "${keyword}"`;
+  const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.propertyName ?? propertyName;
+  return typeof name === 'string' ? `${text}: ${JSON.stringify(cut(name, MOST_NAME))}` : text;
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}

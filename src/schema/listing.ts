@@ -1,0 +1,137 @@
+// What lies in a schema folder: which file is a version of which subject, and which files others may refer to.
+// Reads the disk; understands names only.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Findings } from './faults.ts';
+import { compareVersions, parseVersion, type VersionNumber } from './version.ts';
+
+export interface ListedVersion {
+  subject: string;
+  number: VersionNumber;
+  file: string;
+}
+
+export interface Listing {
+  /** By subject, each subject's ascending; subjects by name. */
+  versions: ListedVersion[];
+  /** JSON files that are allowed if a schema refers to them, and what it is if none does. */
+  others: { file: string; unused: 'fault' | 'warning' | 'fine' }[];
+  /** Contents of all of them. */
+  files: Map<string, Uint8Array>;
+}
+
+const SUBJECT = /^[a-z][a-z0-9_]{0,47}$/;
+/** Files of a subject that are not schemas. */
+const OTHER_PURPOSE = new Set(['README.md', 'expectations.json', 'subject.json']);
+const EXAMPLES = 'examples';
+const IS_JSON = /\.json$/i;
+/** Files read at once. */
+const AT_ONCE = 32;
+const MOST_LEVELS = 8;
+
+type Entry = { name: string; path: string; isFolder: boolean };
+
+/** Reads the folder. A folder that cannot be read at all is one fault. */
+export async function listFolder(folder: string, findings: Findings): Promise<Listing> {
+  const lister = new Lister(folder, findings);
+  await lister.list();
+  const { versions, others } = lister;
+  const files = await readFiles(
+    folder,
+    [...versions, ...others].map(({ file }) => file),
+    findings,
+  );
+  return { versions: versions.filter(({ file }) => files.has(file)), others, files };
+}
+
+class Lister {
+  readonly versions: ListedVersion[] = [];
+  readonly others: Listing['others'] = [];
+  readonly #folder: string;
+  readonly #findings: Findings;
+
+  constructor(folder: string, findings: Findings) {
+    this.#folder = folder;
+    this.#findings = findings;
+  }
+
+  async list(): Promise<void> {
+    for (const entry of await this.#entries('')) {
+      const { name, path, isFolder } = entry;
+      if (name.startsWith('_')) await this.#listShared(entry, 'fine', 1);
+      else if (!isFolder) {
+        if (IS_JSON.test(name)) this.others.push({ file: path, unused: 'warning' });
+      } else if (name !== EXAMPLES) await this.#listSubject(name);
+    }
+  }
+
+  async #listSubject(subject: string): Promise<void> {
+    if (!SUBJECT.test(subject) || subject.includes('__')) {
+      const allowed = `a subject's name is ${SUBJECT.source} without __`;
+      this.#findings.fault(subject, '', `the folder's name is no subject: ${allowed}`);
+      return;
+    }
+    const versions: ListedVersion[] = [];
+    for (const entry of await this.#entries(subject)) {
+      const { name, path, isFolder } = entry;
+      const number = IS_JSON.test(name) ? parseVersion(name.slice(0, -'.json'.length)) : null;
+      if (isFolder) {
+        if (number !== null) this.#findings.fault(path, '', 'is a folder, not a file');
+        else if (name !== EXAMPLES) await this.#listShared(entry, 'warning', 2);
+      } else if (OTHER_PURPOSE.has(name)) continue;
+      else if (number !== null && name.endsWith('.json')) versions.push({ subject, number, file: path });
+      else if (IS_JSON.test(name)) this.others.push({ file: path, unused: 'fault' });
+      else this.#findings.warn(path, '', 'is no schema, ignored');
+    }
+    if (versions.length === 0) this.#findings.warn(subject, '', 'has no version: files are named like 1.0.0.json');
+    this.versions.push(...versions.sort((a, b) => compareVersions(a.number, b.number)));
+  }
+
+  /** JSON files that are there to be referred to. */
+  async #listShared(entry: Entry, unused: 'fine' | 'warning', level: number): Promise<void> {
+    if (!entry.isFolder) {
+      if (IS_JSON.test(entry.name)) this.others.push({ file: entry.path, unused });
+    } else if (level <= MOST_LEVELS) {
+      for (const each of await this.#entries(entry.path)) await this.#listShared(each, unused, level + 1);
+    }
+  }
+
+  /** By name. Hidden ones are left out: they belong to editors, to version control, to mounted volumes. */
+  async #entries(path: string): Promise<Entry[]> {
+    try {
+      const found = await readdir(join(this.#folder, path), { withFileTypes: true });
+      const visible = found.filter(({ name }) => !name.startsWith('.'));
+      return await Promise.all(
+        visible
+          .sort((a, b) => (a.name < b.name ? -1 : 1))
+          .map(async (entry) => {
+            const inner = path === '' ? entry.name : `${path}/${entry.name}`;
+            const isFolder = entry.isSymbolicLink()
+              ? (await stat(join(this.#folder, inner))).isDirectory()
+              : entry.isDirectory();
+            return { name: entry.name, path: inner, isFolder };
+          }),
+      );
+    } catch (error) {
+      this.#findings.fault(path === '' ? this.#folder : path, '', `cannot be read: ${(error as Error).message}`);
+      return [];
+    }
+  }
+}
+
+async function readFiles(
+  folder: string,
+  paths: readonly string[],
+  findings: Findings,
+): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  for (let start = 0; start < paths.length; start += AT_ONCE) {
+    const some = paths.slice(start, start + AT_ONCE);
+    const contents = await Promise.allSettled(some.map((path) => readFile(join(folder, path))));
+    for (const [at, content] of contents.entries()) {
+      if (content.status === 'fulfilled') files.set(some[at]!, content.value);
+      else findings.fault(some[at]!, '', `cannot be read: ${(content.reason as Error).message}`);
+    }
+  }
+  return files;
+}
