@@ -1,6 +1,6 @@
 // The only wiring: routes by name, one error handler, and nothing that decides anything.
 import multipart from '@fastify/multipart';
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { type Database, databaseProblem } from './db.ts';
@@ -26,7 +26,7 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
   const server = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Requests are told of by their batches; a line for each of thousands of single events tells nobody anything.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // Bodies are streamed, and their time is bounded by their idle time instead.
     requestTimeout: 0,
     clientErrorHandler(error, socket) {
@@ -42,6 +42,15 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
           `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
       );
     },
+  });
+
+  // A connection that is kept alive would keep a stopping server waiting.
+  let isClosing = false;
+  server.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  server.addHook('onSend', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close');
   });
 
   server.setErrorHandler<FastifyError>((error, request, reply) => {

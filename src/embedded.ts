@@ -30,6 +30,12 @@ const DATABASE = 'sluice';
 /** SQLSTATEs: the database is there already, made by this process or by one that starts with it. */
 const EXISTS = new Set(['42P04', '23505']);
 
+/** What Postgres says where another one was faster; the third is about the remains of a killed one. */
+const LOST_RACE = /postmaster\.pid" (already exists|is empty)|Address already in use|is still in use/;
+
+/** SQLSTATEs of what passes: no connection, no room, a template in use, starting up or shutting down. */
+const PASSING = /^(08|53|55|57)/;
+
 /** How long a Postgres that should end may take. Its supervisor kills it after 25 s. */
 const ENDING_MS = 30_000;
 
@@ -150,27 +156,37 @@ async function adopt({ at, password, log }: Attempt, { port, pid, ready }: Keepe
 async function start({ at, password, postgres, account, settings, log }: Attempt): Promise<Embedded | string> {
   const port = await freePort();
   const output = openLog(at);
-  const args = Object.entries({ ...settings, port: String(port) }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ]);
-  const server = supervise(account, postgres, ['-D', at.data, ...args], output.fd);
+  const options = Object.entries({ ...settings, port: String(port) }).map(([name, value]) => `--${name}=${value}`);
+  const server = supervise(account, postgres, ['-D', at.data, ...options], output.fd);
   closeSync(output.fd);
+  try {
+    const fault = await untilReady(server, at, password, port);
+    if (fault === undefined) {
+      log.info({ port, data: at.data }, 'the embedded Postgres is ready');
+      return { url: urlOf(password, port), adopted: false, stop: keep(server, at, log) };
+    }
+  } catch (error) {
+    await server.release();
+    throw error;
+  }
+  const reason = server.over() ? output.reason() : 'it did not become ready in time';
+  await server.release();
+  if (/postmaster\.pid" already exists/.test(reason)) forgetStalePid(at.data);
+  const message = `the embedded Postgres did not start (${at.log}): ${reason}`;
+  if (LOST_RACE.test(reason)) return message;
+  throw new StartError(message);
+}
+
+/** @returns undefined as soon as it takes connections */
+async function untilReady(server: Supervised, at: Layout, password: string, port: number): Promise<string | undefined> {
   let fault: string | undefined = 'it is still starting';
   for (const began = Date.now(); Date.now() - began < READY_MS && !server.over(); await sleep(30)) {
     const keeper = keeperOf(at.data);
     if (!keeper.ready || keeper.port !== port) continue;
     fault = await createDatabase(password, port);
-    if (fault !== undefined) continue;
-    log.info({ pid: keeper.pid, port, data: at.data }, 'the embedded Postgres is ready');
-    return { url: urlOf(password, port), adopted: false, stop: keep(server, at, log) };
+    if (fault === undefined) break;
   }
-  if (!server.over()) await server.release();
-  else fault = output.reason();
-  if (/postmaster\.pid" already exists/.test(fault)) forgetStalePid(at.data);
-  const message = `the embedded Postgres did not start (${at.log}): ${fault}`;
-  if (/postmaster\.pid" (already exists|is empty)|is still in use|Address already in use/.test(fault)) return message;
-  throw new StartError(message);
+  return fault;
 }
 
 /** Watches over our own Postgres; the answer stops it. */
@@ -204,7 +220,7 @@ function interrupt({ pid }: Keeper): void {
 /**
  * Connects, and makes the database where it is missing.
  * @returns why it did not work, in a text, where trying again may help
- * @throws {StartError} the password does not fit
+ * @throws {StartError} its password does not fit, or its files are not whole
  */
 async function createDatabase(password: string, port: number): Promise<string | undefined> {
   const client = new pg.Client({ connectionString: urlOf(password, port, 'postgres'), connectionTimeoutMillis: 5_000 });
@@ -217,8 +233,8 @@ async function createDatabase(password: string, port: number): Promise<string | 
   } catch (error) {
     const { code = '', message } = error as { code?: string; message: string };
     if (EXISTS.has(code)) return undefined;
-    if (code.startsWith('28')) throw new StartError(`the embedded Postgres refuses its own password: ${message}`);
-    return message;
+    if (!(error instanceof pg.DatabaseError) || PASSING.test(code)) return message;
+    throw new StartError(`the embedded Postgres cannot be used: ${message}`, { cause: error });
   } finally {
     await client.end().catch(() => {});
   }

@@ -110,6 +110,8 @@ t.test('each line alone is judged as between good ones, also as the element of a
   const { url: databaseUrl } = await testDatabase(t);
   const server = await startServer(t, { databaseUrl });
   for (const [name, line, code] of BETWEEN) {
+    // At the very start it is no data.
+    if (name === 'a byte order mark in the middle') continue;
     const { status, json } = await post(server, Buffer.from(line), { query: { dry_run: 'true' } });
     t.equal(status, 200, name);
     t.equal(json.rejections?.[0]?.code ?? null, code, name);

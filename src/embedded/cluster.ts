@@ -162,7 +162,7 @@ function readFrom(file: string, from: number): string {
 function reasonIn(text: string): string {
   const lines = text.split('\n').map((line) =>
     line
-      .replace(/^[-\d]+ [\d:.]+ \S+ \[\d+\] /, '')
+      .replace(/^.*[\d:.]+ \w+ \[\d+\] /, '')
       .replace(/\s+/g, ' ')
       .trim(),
   );

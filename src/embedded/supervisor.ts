@@ -35,7 +35,8 @@ watcher=$!
 exec 3<&-
 wait $program
 code=$?
-kill $watcher 2>/dev/null
+exec 2>/dev/null
+kill $watcher
 wait $watcher
 exit $code
 `;

@@ -86,10 +86,18 @@ async function* partFile(part: MultipartFile, limits: Limits): AsyncGenerator<Up
   yield {
     name: fileName(part.filename),
     format: 'ndjson',
-    chunks: gunzipped(received, limits),
+    chunks: partChunks(received, limits),
     received: () => receipt.received(),
   };
   if (part.file.truncated) throw new Problem('incomplete_body', 'A file of the multipart body was cut off');
+}
+
+async function* partChunks(received: AsyncGenerator<Buffer>, limits: Limits): AsyncGenerator<Buffer> {
+  try {
+    yield* gunzipped(received, limits);
+  } catch (error) {
+    throw multipartProblem(error as Error, limits);
+  }
 }
 
 /** A file's content, decompressed if it is gzip by its first two bytes (RFC 1952): NDJSON never starts with them. */

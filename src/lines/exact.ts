@@ -19,12 +19,34 @@ export class ExactNumber {
   }
 }
 
-// 16 digits in a row, or an exponent of two digits: whatever has neither is held exactly by a double.
-const SUSPECT = /[\d.]{16}|\d[eE][-+]?\d\d/;
+// With at most 15 digits only an exponent can take a number out of a double's range, and it needs three digits for that.
+const EXPONENT = /\d[eE](?:-|\+?\d\d\d)/;
+const LONG_RUN = 16;
 
-/** True if `text` may hold a number that JSON.parse changes. Cheap, and wrong only on the safe side. */
-export function mayLoseDigits(text: string): boolean {
-  return SUSPECT.test(text);
+/**
+ * True if the bytes may hold a number that JSON.parse changes; wrong only on the safe side. A regular expression for
+ * 16 digits costs 4.5 ns a byte; looking at every 16th byte finds the same runs for 0.4 ns.
+ * @param text the same bytes as latin-1
+ */
+export function mayLoseDigits(bytes: Buffer, text: string): boolean {
+  return hasLongRun(bytes) || EXPONENT.test(text);
+}
+
+/** Whether 16 digits or points stand in a row: such a run covers an index that is one less than a multiple of 16. */
+function hasLongRun(bytes: Buffer): boolean {
+  for (let probe = LONG_RUN - 1; probe < bytes.length; probe += LONG_RUN) {
+    if (!isDigitOrPoint(bytes[probe]!)) continue;
+    let from = probe;
+    let to = probe;
+    while (from > 0 && isDigitOrPoint(bytes[from - 1]!)) from--;
+    while (to + 1 < bytes.length && isDigitOrPoint(bytes[to + 1]!)) to++;
+    if (to - from + 1 >= LONG_RUN) return true;
+  }
+  return false;
+}
+
+function isDigitOrPoint(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || byte === 0x2e;
 }
 
 // Strings are matched first, so that digits inside them are passed over.

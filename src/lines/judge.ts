@@ -53,7 +53,7 @@ export class Judge {
     const { bytes } = lines;
     this.#ascii = isAscii(bytes) ? bytes.toString('latin1') : undefined;
     this.#isUtf8 = this.#ascii !== undefined || isUtf8(bytes);
-    this.#mayLoseDigits = mayLoseDigits(this.#ascii ?? bytes.toString('latin1'));
+    this.#mayLoseDigits = mayLoseDigits(bytes, this.#ascii ?? bytes.toString('latin1'));
     this.#mayEscape = bytes.includes('\\u');
   }
 
@@ -108,7 +108,7 @@ export class Judge {
       return { code: 'schema_violation', schema: schema.id, errors: schema.explain(event) };
     }
     this.escapes = this.#mayEscape && text.includes('\\u');
-    if (this.#mayLoseDigits && mayLoseDigits(text)) {
+    if (this.#mayLoseDigits && mayLoseDigits(Buffer.from(text), text)) {
       event = parseExactly(text) as object;
       if ('$schema' in event && !this.#declaresEnvelope) event = withoutEnvelope(event);
     }

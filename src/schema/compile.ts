@@ -26,12 +26,11 @@ const OPTIONS: Options = {
   strictNumbers: true,
   // Judged when the folder was loaded.
   validateSchema: false,
-  addUsedSchema: false,
   logger: false,
   formats: FORMATS,
-  // Larger ones become functions, which halves the time to compile GitHub's schemas and does not slow validation.
+  // Both take half the time off compiling GitHub's schemas; V8 optimizes as well without them.
   inlineRefs: 10,
-  code: { regExp: Object.assign((pattern: string) => schemaPattern(pattern), { code: 'new RegExp' }) },
+  code: { optimize: false, regExp: Object.assign((pattern: string) => schemaPattern(pattern), { code: 'new RegExp' }) },
 };
 
 /** Keeps the validators of a registry's versions: at most `capacity` of them, those used last. */

@@ -54,7 +54,7 @@ t.test('a summary has the totals and one row for each cause', async (t) => {
 
 t.test('what data says cannot steer the terminal', async (t) => {
   const text = summaryText('a\u001b[2Jb', report({ causes: [cause('\u001b]0;owned\u0007 \u202e\u2028')] }), plain);
-  t.notMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2028]/);
+  t.notMatch(text.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}]/u);
   t.match(text, '\\u001b');
 });
 

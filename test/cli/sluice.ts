@@ -19,11 +19,17 @@ export interface Run {
 export interface RunOptions {
   cwd?: string;
   env?: Record<string, string>;
-  /** What comes on standard input, which then ends; absent: it stays open and silent. */
+  /** What comes on standard input, which then ends. */
   stdin?: string | Buffer;
+  /** Standard input does not end. */
+  staysOpen?: boolean;
 }
 
-export async function sluice(t: Test, args: string[], { cwd, env, stdin }: RunOptions = {}): Promise<Run> {
+export async function sluice(
+  t: Test,
+  args: string[],
+  { cwd, env, stdin = '', staysOpen = false }: RunOptions = {},
+): Promise<Run> {
   const foreign = /^(TAP|_TAPJS|NODE_OPTIONS$|NODE_V8_COVERAGE$|SLUICE_|DATABASE_URL$|NO_COLOR$|FORCE_COLOR$|CI$)/;
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   const child = spawn(process.execPath, [BIN, ...args], {
@@ -35,7 +41,8 @@ export async function sluice(t: Test, args: string[], { cwd, env, stdin }: RunOp
   const timer = setTimeout(() => child.kill('SIGKILL'), MOST_MS);
   // The command may be done before it has read everything.
   child.stdin.on('error', () => {});
-  if (stdin !== undefined) child.stdin.end(stdin);
+  child.stdin.write(stdin);
+  if (!staysOpen) child.stdin.end();
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text) => {

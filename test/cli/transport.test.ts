@@ -1,7 +1,7 @@
 // What the network can do to `sluice load`, played by small servers of these tests; the real server is in load.test.ts.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { sluice } from './sluice.ts';
@@ -68,14 +68,9 @@ t.test('an answer is shown at once although standard input stays open and silent
     request.resume();
     refuse(response, 429, 'too_many_batches', { 'retry-after': '7' });
   });
-  const silent = createTcpServer(() => {});
-  await listen(t, silent);
-  const held = connect((silent.address() as AddressInfo).port, '127.0.0.1');
-  t.teardown(() => held.destroy());
-  const file = `${t.testdir({ 'a.ndjson': '{}\n' })}/a.ndjson`;
-  const { code, stderr } = await sluice(t, ['load', file, '--url', url]);
+  const { code, stderr } = await sluice(t, ['load', '-', '--url', url], { stdin: '{}\n', staysOpen: true });
   t.equal(code, 2);
-  t.equal(stderr, `sluice: ${file}: 429 too_many_batches: said too_many_batches (try again in 7 s)\n`);
+  t.equal(stderr, 'sluice: standard input: 429 too_many_batches: said too_many_batches (try again in 7 s)\n');
 });
 
 t.test('a connection that breaks before the answer is told as such', async (t) => {

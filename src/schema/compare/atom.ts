@@ -22,7 +22,8 @@ export interface NameRule {
 }
 
 export type Atom =
-  | { k: 'lit'; lit: Lit }
+  /** `weak`: implied, so it need not be taken apart; it still contradicts its opposite. */
+  | { k: 'lit'; lit: Lit; weak?: boolean }
   | { k: 'neq'; value: unknown }
   | { k: 'bound'; low: boolean; value: number; open: boolean }
   | { k: 'whole'; yes: boolean }
@@ -70,9 +71,7 @@ export function toHold(node: Node, type: JsonType, src: boolean): Demands | null
   for (const kid of node.not) atoms.push(lit(kid, true, src));
   for (const group of node.any) clauses.push(group.map((kid) => [lit(kid, false, src)]));
   for (const group of node.one) {
-    clauses.push(
-      group.map((kid, i) => [lit(kid, false, src), ...group.filter((_, j) => j !== i).map((o) => lit(o, true, src))]),
-    );
+    clauses.push(group.map((kid, i) => [lit(kid, false, src), ...othersFail(group, i, src)]));
   }
   for (const [test, then, otherwise] of node.conditions) {
     clauses.push([
@@ -81,6 +80,11 @@ export function toHold(node: Node, type: JsonType, src: boolean): Demands | null
     ]);
   }
   return { atoms, clauses };
+}
+
+/** Exactly one of a group: the others are marked weak, since the search first does without them. */
+function othersFail(group: readonly Node[], i: number, src: boolean): Atom[] {
+  return group.flatMap((node, j): Atom[] => (j === i ? [] : [{ k: 'lit', lit: { node, neg: true, src }, weak: true }]));
 }
 
 function numberAtoms({ number }: Node): Atom[] {

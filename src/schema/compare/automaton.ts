@@ -62,8 +62,8 @@ export class Automaton {
 
   /** The state after one more character. */
   next(from: number, char: number): number {
-    let row = this.steps.get(from);
-    if (row === undefined) this.steps.set(from, (row = new Map()));
+    const row = this.steps.get(from) ?? new Map<number, number>();
+    this.steps.set(from, row);
     const known = row.get(char);
     if (known !== undefined) return known;
     const { set, side } = this.snapshots[from]!;

@@ -175,7 +175,12 @@ function childKey(node: Node): string {
       .sort((x, y) => x - y)
       .join(',');
   const list = (nodes: Iterable<Node>) => Array.from(nodes, (kid) => kid.cls).join(',');
-  let key = `${set(node.all)};${node.any.map(set).sort().join('+')};${node.one.map(bag).sort().join('+')};${set(node.not)}`;
+  const groups = (list: readonly string[]) =>
+    [...list]
+      .sort()
+      .map((text) => `(${text})`)
+      .join('');
+  let key = `${set(node.all)};${groups(node.any.map(set))};${groups(node.one.map(bag))};${set(node.not)}`;
   key += `;${node.conditions.map(list).sort().join('+')}`;
   if (a) key += `;a${list(a.prefix)}:${a.rest.cls}:${a.contains?.node.cls}`;
   if (o) {

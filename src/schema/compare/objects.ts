@@ -109,6 +109,12 @@ export class ObjectStore {
         return this.testHas(atom.name, atom.lit);
       case 'someName':
         return this.testSomeName(atom.rule, atom.lit);
+      case 'members':
+        for (const name of this.required) {
+          const lits = rulesFor(atom.rules, name).map((node): Lit => ({ node, neg: false, src: atom.src }));
+          if (this.search.clash([...this.lits(name), ...lits])) return -1;
+        }
+        return 0;
       default:
         return 0;
     }

@@ -55,6 +55,18 @@ export class Pair {
     return this.search(direction, [rejects(this.roles(direction).reader.root)], budget);
   }
 
+  /** Whether a direction holds without the lenient policy. */
+  strictly(direction: Direction, budget: Budget): boolean {
+    const { writer, reader } = this.roles(direction);
+    try {
+      const written: Lit = { node: writer.root, neg: false, src: true };
+      return new Search(this.graph, budget, false).solve([written, rejects(reader.root)]).kind === 'empty';
+    } catch (error) {
+      if (error instanceof BudgetSpent || error instanceof RangeError) return false;
+      throw error;
+    }
+  }
+
   /** Whether the engine's own reading of the schemas agrees that `value` separates them. */
   separates(direction: Direction, value: unknown): boolean {
     const { writer, reader } = this.roles(direction);

@@ -72,6 +72,9 @@ export class ReadSchema {
       own(schema, key) === undefined ? undefined : this.read(own(schema, key), step(pointer, key));
     const list = (key: string): Node[] =>
       get.array(key)?.map((item, index) => this.read(item, step(pointer, key, index))) ?? [];
+    for (const key of ['anyOf', 'oneOf']) {
+      if (get.array(key)?.length === 0) throw new SchemaFault(`${key} must not be empty`, step(pointer, key));
+    }
     const group = (key: string): Node[][] => (own(schema, key) === undefined ? [] : [list(key)]);
     const all = list('allOf');
     for (const key of modern ? ['$ref', '$dynamicRef', '$recursiveRef'] : ['$ref']) {

@@ -5,7 +5,7 @@
 // right because documents are finite: if the set can be met, then by a document that does not contain a smaller one.
 
 import { ArrayStore } from './arrays.ts';
-import { type Atom, type Clause, type Lit, litKey, toFail, toHold } from './atom.ts';
+import { type Atom, type Clause, type Demands, type Lit, litKey, toFail, toHold } from './atom.ts';
 import type { Budget } from './budget.ts';
 import { declaredOnly } from './declared.ts';
 import { accepts } from './evaluate.ts';
@@ -55,10 +55,12 @@ interface Branch {
   lits: readonly Lit[];
   store: Store;
   /** Class of a node → whether it has to fail; and whether it came from the writing schema. */
-  asserted: Map<number, { neg: boolean; src: boolean }>;
+  asserted: Map<number, { neg: boolean; src: boolean; weak: boolean }>;
   clauses: Clause[];
   /** Some demand was left out, so a document that is found has to be tested. */
   loose: boolean;
+  /** Leave out what is marked weak. If that is impossible already, so is the whole. */
+  relaxed: boolean;
 }
 
 interface Remembered {
@@ -82,6 +84,8 @@ export class Search {
   private readonly plain = new Map<Node, Node | null>();
   /** Keys of answers that rely on an unfinished question, oldest first. */
   private readonly provisional: string[] = [];
+  private readonly held = new Map<string, Demands | null>();
+  private readonly failed = new Map<string, Clause | null>();
   private lowest = SETTLED;
   private doubts = '';
 
@@ -170,7 +174,16 @@ export class Search {
   }
 
   private ofType(type: JsonType, lits: readonly Lit[]): Outcome {
-    const branch: Branch = { type, lits, store: this.storeFor(type), asserted: new Map(), clauses: [], loose: false };
+    const quick = this.attempt(type, lits, true);
+    if (quick.outcome.kind !== 'found' || !quick.loose || meets(lits, quick.outcome.value)) return quick.outcome;
+    const { outcome } = this.attempt(type, lits, false);
+    if (outcome.kind !== 'found' || meets(lits, outcome.value)) return outcome;
+    return unknown('unevaluatedProperties or unevaluatedItems over too many alternatives');
+  }
+
+  private attempt(type: JsonType, lits: readonly Lit[], relaxed: boolean): { outcome: Outcome; loose: boolean } {
+    const store = this.storeFor(type);
+    const branch: Branch = { type, lits, store, asserted: new Map(), clauses: [], loose: false, relaxed };
     const atoms: Atom[] = lits.map((lit) => ({ k: 'lit', lit }));
     if (this.lenient && type === 'object') {
       const written = lits.filter((lit) => lit.src).map((lit) => lit.node);
@@ -183,11 +196,7 @@ export class Search {
     const outcome = this.run(branch, atoms, true);
     const doubts = this.doubts;
     this.doubts = before;
-    if (outcome.kind === 'empty' && doubts) return unknown(doubts);
-    if (outcome.kind === 'found' && branch.loose && !meets(lits, outcome.value)) {
-      return unknown('unevaluatedProperties or unevaluatedItems over too many alternatives');
-    }
-    return outcome;
+    return { outcome: outcome.kind === 'empty' && doubts ? unknown(doubts) : outcome, loose: branch.loose };
   }
 
   private storeFor(type: JsonType): Store {
@@ -229,8 +238,9 @@ export class Search {
 
   private branchOut(branch: Branch, ahead: boolean): Outcome {
     let best = 0;
-    branch.clauses.forEach((clause, i) => {
-      if (clause.length < branch.clauses[best]!.length) best = i;
+    const weights = branch.clauses.map(weight);
+    weights.forEach((weighs, i) => {
+      if (weighs < weights[best]!) best = i;
     });
     const clause = branch.clauses[best]!;
     const rest = branch.clauses.filter((_, i) => i !== best);
@@ -252,7 +262,7 @@ export class Search {
       const atom = queue[i]!;
       this.budget.spend();
       if (atom.k === 'lit') {
-        if (!this.assert(branch, atom.lit, queue)) return false;
+        if (!this.assert(branch, atom.lit, atom.weak === true && branch.relaxed, queue)) return false;
       } else if (atom.k === 'two') this.atLeastTwo(branch, atom.group, atom.src);
       else if (atom.k === 'neq' && typeof atom.value === 'object' && atom.value !== null) {
         branch.clauses.push(this.differing(atom.value));
@@ -261,12 +271,19 @@ export class Search {
     return true;
   }
 
-  private assert(branch: Branch, lit: Lit, queue: Atom[]): boolean {
+  private assert(branch: Branch, lit: Lit, weak: boolean, queue: Atom[]): boolean {
     const { node, neg, src } = lit;
     const before = branch.asserted.get(node.cls);
-    if (before !== undefined && before.neg !== neg) return false;
-    if (before !== undefined && (before.src || !src)) return true;
-    branch.asserted.set(node.cls, { neg, src });
+    if (before !== undefined) {
+      if (before.neg !== neg) return false;
+      if (weak || (before.weak && branch.relaxed)) return true;
+      if (!before.weak && (before.src || !src)) return true;
+    }
+    branch.asserted.set(node.cls, { neg, src, weak });
+    if (weak) {
+      branch.loose = true;
+      return true;
+    }
     let known: Node | null = node;
     if (hasUnevaluated(node)) {
       known = this.withoutUnevaluated(node);
@@ -275,11 +292,11 @@ export class Search {
       known ??= this.graph.make({ ...node, unevaluatedProperties: null, unevaluatedItems: null });
     }
     if (neg) {
-      const ways = toFail(known, branch.type, src, this.graph);
+      const ways = this.failing(known, branch.type, src);
       if (ways !== null) branch.clauses.push(ways);
       return true;
     }
-    const demands = toHold(known, branch.type, src);
+    const demands = this.holding(known, branch.type, src);
     if (demands === null) return false;
     queue.push(...demands.atoms);
     branch.clauses.push(...demands.clauses);
@@ -287,10 +304,22 @@ export class Search {
     return true;
   }
 
+  /** Taking a node apart is done once for each type. */
+  private holding(node: Node, type: JsonType, src: boolean): Demands | null {
+    const key = `${node.cls} ${type} ${src}`;
+    if (!this.held.has(key)) this.held.set(key, toHold(node, type, src));
+    return this.held.get(key)!;
+  }
+
+  private failing(node: Node, type: JsonType, src: boolean): Clause | null {
+    const key = `${node.cls} ${type} ${src}`;
+    if (!this.failed.has(key)) this.failed.set(key, toFail(node, type, src, this.graph));
+    return this.failed.get(key)!;
+  }
+
   private withoutUnevaluated(node: Node): Node | null {
-    let known = this.plain.get(node);
-    if (known === undefined) this.plain.set(node, (known = rewritten(node, this.graph)));
-    return known;
+    if (!this.plain.has(node)) this.plain.set(node, rewritten(node, this.graph));
+    return this.plain.get(node)!;
   }
 
   /** Drops what holds already and what cannot hold; false when a set of alternatives has none left. */
@@ -321,8 +350,13 @@ export class Search {
     const left: (readonly Atom[])[] = [];
     for (const way of clause) {
       this.budget.spend();
+      if (way.some((atom) => atom.k === 'lit' && branch.asserted.get(atom.lit.node.cls)?.neg === !atom.lit.neg)) continue;
       let worst: -1 | 0 | 1 = 1;
       for (const atom of way) {
+        if (atom.k === 'lit' && atom.weak && branch.relaxed) {
+          worst = 0;
+          continue;
+        }
         const verdict = this.test(branch, atom, 2);
         if (verdict < worst) worst = verdict;
         if (worst === -1) break;
@@ -342,13 +376,13 @@ export class Search {
 
   private testLit(branch: Branch, { node, neg, src }: Lit, depth: number): -1 | 0 | 1 {
     const known = branch.asserted.get(node.cls);
-    if (known !== undefined) return known.neg === neg ? 1 : -1;
+    if (known !== undefined && (known.neg !== neg || !known.weak || branch.relaxed)) return known.neg === neg ? 1 : -1;
     if ((node.types & TYPE_BIT[branch.type]) === 0) return neg ? 1 : -1;
     if (neg && node.values?.every((value) => typeOf(value) !== branch.type)) return 1;
     if (depth === 0 || hasUnevaluated(node) || node.values !== null) return 0;
     this.budget.spend();
     if (neg) {
-      const ways = toFail(node, branch.type, src, this.graph);
+      const ways = this.failing(node, branch.type, src);
       if (ways === null) return 1;
       let left = false;
       for (const way of ways) {
@@ -358,12 +392,16 @@ export class Search {
       }
       return left ? 0 : -1;
     }
-    const demands = toHold(node, branch.type, src)!;
+    const demands = this.holding(node, branch.type, src)!;
     let sure = demands.clauses.length === 0;
     for (const atom of demands.atoms) {
       const verdict = this.test(branch, atom, depth - 1);
       if (verdict === -1) return -1;
       if (verdict === 0) sure = false;
+    }
+    if (depth > 1) {
+      const dead = (way: readonly Atom[]) => way.some((atom) => this.test(branch, atom, depth - 1) === -1);
+      if (demands.clauses.some((clause) => clause.every(dead))) return -1;
     }
     return sure ? 1 : 0;
   }
@@ -454,6 +492,13 @@ export class Search {
     this.simple.set(node, simple);
     return simple;
   }
+}
+
+/** How much work a set of alternatives promises: their number, and much more where one is a crowd of its own. */
+function weight(clause: Clause): number {
+  const crowded = clause.some((way) => way.length > 8 && !way.some((atom) => atom.k === 'lit' && atom.weak));
+  const pairs = clause.some((way) => way.some((atom) => atom.k === 'two'));
+  return clause.length + (crowded || pairs ? 1000 : 0);
 }
 
 /** A node that has to hold and to fail. */

@@ -108,6 +108,6 @@ export class StringStore {
 
 /** An expression that matches exactly these texts. */
 function literally(texts: Iterable<string>): RegExp {
-  const escape = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  return new RegExp(`^(?:${Array.from(texts, escape).join('|')})$`, 'u');
+  const quote = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  return new RegExp(`^(?:${Array.from(texts, quote).join('|')})$`, 'u');
 }

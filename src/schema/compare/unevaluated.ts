@@ -58,15 +58,13 @@ function waysOf(node: Node, graph: Graph): Way[] | null {
   if (!contributes(node, new Set())) return [{ ...NONE, hold: [node] }];
   if (hasUnevaluated(node)) {
     const plain = waysOf(graph.make(without(node)), graph);
-    return (
-      plain &&
-      plain.map((way) => ({
-        ...way,
-        hold: [...way.hold, node],
-        allNames: way.allNames || node.unevaluatedProperties !== null,
-        items: node.unevaluatedItems ? Number.POSITIVE_INFINITY : way.items,
-      }))
-    );
+    if (plain === null) return null;
+    return plain.map((way) => ({
+      ...way,
+      hold: [...way.hold, node],
+      allNames: way.allNames || node.unevaluatedProperties !== null,
+      items: node.unevaluatedItems ? Number.POSITIVE_INFINITY : way.items,
+    }));
   }
   const { object, array } = node;
   const bare = {
