@@ -3,7 +3,8 @@
 // `npm test -- FILE…` builds and runs these test files only. SLUICE_TEST_DATABASE_URL names a Postgres (14 to 18,
 // a role that may create databases) to test on instead of the embedded one.
 import { spawn } from 'node:child_process';
-import { chmodSync, createReadStream, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -44,7 +45,7 @@ process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`, () =>
 async function main(args) {
   for (const stage of args.length === 0 ? ['build', 'lint', 'types'] : ['build']) {
     const code = await run('npm', ['run', '--silent', stage]);
-    if (code !== 0) throw Object.assign(new Error(`npm run ${stage} failed`), { name: 'StartError' });
+    if (code !== 0) throw fault(`npm run ${stage} failed`);
   }
   const scratch = mkdtempSync(join(tmpdir(), 'sluice-'));
   // Postgres may have to run as another user.
@@ -66,19 +67,18 @@ async function startPostgres(dataDir) {
   return startEmbedded({ dataDir, log, settings: FAST });
 }
 
+/** At a terminal tap draws its picture, and writes the results to a file; else they are what is printed. */
 async function runTap(args, results, url) {
   const tap = join(dirname(createRequire(import.meta.url).resolve('tap/package.json')), 'dist/esm/run.mjs');
-  const code = await run(process.execPath, [tap, `--output-file=${results}`, ...args], {
-    SLUICE_TEST_DATABASE_URL: url,
+  const shown = process.stdout.isTTY ? [`--output-file=${results}`] : ['--reporter=tap'];
+  const code = await run(process.execPath, [tap, ...shown, ...args], {
+    env: { SLUICE_TEST_DATABASE_URL: url },
+    copy: process.stdout.isTTY ? undefined : results,
   });
   const { ok, count } = await readResults(results);
-  const why = [
-    code !== 0 && `tap ended with ${code}`,
-    !ok && 'a failed or incomplete run',
-    count === 0 && 'no test ran',
-  ];
-  if (counts.failed === 0 && why.some(Boolean))
-    throw Object.assign(new Error(why.filter(Boolean).join(', ')), { name: 'StartError' });
+  if (counts.failed > 0) return;
+  if (count === 0) throw fault('no test ran');
+  if (code !== 0 || !ok) throw fault(`tap ended with ${code}, the results are ${ok ? 'good' : 'not whole'}`);
 }
 
 /** Counts what tap counts: assertions, and subtests without any; plus whether the whole run holds together. */
@@ -95,17 +95,25 @@ async function readResults(file) {
   return { ok: ok && !bailout, count };
 }
 
-/** @returns the exit code, or the signal's name */
-function run(program, args, env = {}) {
-  return new Promise((resolve, reject) => {
-    running = spawn(program, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } });
-    const timer = setTimeout(() => running.kill('SIGKILL'), RUN_MS);
-    running.once('error', reject);
-    running.once('exit', (code, signal) => {
-      clearTimeout(timer);
-      resolve(code ?? signal);
-    });
-  });
+/**
+ * @param copy a file that takes what the program prints, beside our own stdout
+ * @returns the exit code, or the signal's name
+ */
+async function run(program, args, { env = {}, copy } = {}) {
+  const stdio = ['inherit', copy ? 'pipe' : 'inherit', 'inherit'];
+  running = spawn(program, args, { cwd: ROOT, stdio, env: { ...process.env, ...env } });
+  const timer = setTimeout(() => running.kill('SIGKILL'), RUN_MS);
+  const copied = copy && finished(running.stdout.pipe(createWriteStream(copy)));
+  running.stdout?.pipe(process.stdout, { end: false });
+  const [code, signal] = await once(running, 'exit');
+  await copied;
+  clearTimeout(timer);
+  return code ?? signal;
+}
+
+/** A fault that needs no stack trace. */
+function fault(message) {
+  return Object.assign(new Error(message), { name: 'StartError' });
 }
 
 function complain(text) {

@@ -72,8 +72,10 @@ interface Sluice extends Answer {
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
+/** The tests up to the first with a folder of its own go on with one another's data: initdb takes its time. */
+const dataDir = folder(t);
+
 t.test('the first start makes a database that takes nothing but its password', async (t) => {
-  const dataDir = folder(t);
   const sluice = await start(t, dataDir);
   t.equal(sluice.adopted, false);
   const [settings] = await query(
@@ -103,9 +105,8 @@ t.test('the first start makes a database that takes nothing but its password', a
 });
 
 t.test('data survives a stop, which leaves no process behind', async (t) => {
-  const dataDir = folder(t);
   const first = await start(t, dataDir);
-  await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  await query(first.url, 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer');
   t.ok(processesOn(dataDir).length > 0);
   await first.end('SIGTERM');
   t.strictSame(processesOn(dataDir), []);
@@ -115,9 +116,8 @@ t.test('data survives a stop, which leaves no process behind', async (t) => {
 });
 
 t.test('Postgres ends when its Sluice is killed, and does not block the next start', async (t) => {
-  const dataDir = folder(t);
   const first = await start(t, dataDir);
-  await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  await query(first.url, 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer');
   await first.end('SIGKILL');
   const second = await start(t, dataDir);
   t.equal(second.adopted, false);
@@ -127,7 +127,6 @@ t.test('Postgres ends when its Sluice is killed, and does not block the next sta
 });
 
 t.test('a ctrl-C at the terminal leaves Postgres to the Sluice that drains', async (t) => {
-  const dataDir = folder(t);
   const sluice = await start(t, dataDir, { detached: true });
   process.kill(-sluice.child.pid!, 'SIGINT');
   t.strictSame(await sluice.next(), { one: 1 });
@@ -136,7 +135,6 @@ t.test('a ctrl-C at the terminal leaves Postgres to the Sluice that drains', asy
 });
 
 t.test('a second process uses the running Postgres and leaves it running', async (t) => {
-  const dataDir = folder(t);
   const owner = await start(t, dataDir);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const guest = await start(t, dataDir);
@@ -169,9 +167,8 @@ t.test('a start that was killed while it initialised leaves nothing in the way',
 });
 
 t.test('a Postgres whose whole supervision was killed is taken over', { skip: NO_PROC }, async (t) => {
-  const dataDir = folder(t);
   const first = await start(t, dataDir);
-  await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  await query(first.url, 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer');
   const postgres = postmasterOf(dataDir);
   // The supervisor's group: the shell and its watcher. Postgres is in it too and is spared one by one.
   for (const pid of shellsOn(dataDir)) process.kill(pid, 'SIGKILL');
@@ -186,7 +183,6 @@ t.test('a Postgres whose whole supervision was killed is taken over', { skip: NO
 });
 
 t.test('a killed postmaster with its pid in use by another program is no obstacle', { skip: NO_PROC }, async (t) => {
-  const dataDir = folder(t);
   await (await start(t, dataDir)).end('SIGTERM');
   const data = join(dataDir, 'postgres/data');
   const { uid, gid } = statSync(data);
@@ -241,7 +237,7 @@ t.test(
     const dataDir = join(project, '.sluice');
     const first = await start(t, dataDir, { cwd: project });
     t.equal(first.message, undefined);
-    await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await query(first.url, 'CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer');
     const [owner] = await query(first.url, `SELECT current_setting('data_directory') AS data`);
     t.not(statSync(String(owner!.data)).uid, 0);
     await first.end('SIGKILL');

@@ -127,7 +127,7 @@ export class Loading implements Destination {
       try {
         return await this.#finishOnce(ending);
       } catch (error) {
-        if (isDataError(error) && tries === 1) await this.#refuseRows(error as Error);
+        if (isDataError(error) && tries < TRIES) await this.#refuseRows(error as Error);
         else if (databaseProblem(error)?.code === 'database_unavailable') return this.#settleDoubt(error);
         else if (!isRetryable(error) || tries === TRIES) throw error;
       }
@@ -264,9 +264,11 @@ export class Loading implements Destination {
 
   /** Makes rejections of the rows in memory that Postgres refuses to promote. */
   async #refuseRows(error: Error): Promise<void> {
+    const before = this.#tally.rejected;
     for (const [table, chunk] of this.#chunks) this.#chunks.set(table, await this.#withoutRefused(chunk));
-    // The bytes of rows that are in the stage already are gone, so such a row cannot become a rejection.
-    if (this.#stages.size > 0) this.abortReason = `Postgres refused a row: ${error.message}`;
+    if (this.#tally.rejected > before) return;
+    // It is a row that is in the stage already: its bytes are gone, so it cannot become a rejection.
+    this.abortReason = `Postgres refused a row: ${error.message}`;
   }
 
   async #withoutRefused(chunk: Chunk): Promise<Chunk> {

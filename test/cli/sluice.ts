@@ -23,12 +23,14 @@ export interface RunOptions {
   stdin?: string | Buffer;
   /** Standard input does not end. */
   staysOpen?: boolean;
+  /** Whoever reads standard output goes away before anything is printed. */
+  isDeaf?: boolean;
 }
 
 export async function sluice(
   t: Test,
   args: string[],
-  { cwd, env, stdin = '', staysOpen = false }: RunOptions = {},
+  { cwd, env, stdin = '', staysOpen = false, isDeaf = false }: RunOptions = {},
 ): Promise<Run> {
   const foreign = /^(TAP|_TAPJS|NODE_OPTIONS$|NODE_V8_COVERAGE$|SLUICE_|DATABASE_URL$|NO_COLOR$|FORCE_COLOR$|CI$)/;
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
@@ -43,6 +45,7 @@ export async function sluice(
   child.stdin.on('error', () => {});
   child.stdin.write(stdin);
   if (!staysOpen) child.stdin.end();
+  if (isDeaf) child.stdout.destroy();
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text) => {

@@ -63,5 +63,9 @@ export function userEvent(change: Record<string, unknown> = {}, data: Record<str
 
 /** Objects (or raw text) as NDJSON. */
 export function ndjson(...items: (object | string)[]): string {
+  return ndjsonOf(items);
+}
+
+export function ndjsonOf(items: readonly (object | string)[]): string {
   return items.map((item) => `${typeof item === 'string' ? item : JSON.stringify(item)}\n`).join('');
 }

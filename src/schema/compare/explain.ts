@@ -75,7 +75,7 @@ function ask(
     for (const demands of [[demand], [demand, rejects(reader.root)]]) {
       const outcome = pair.search(direction, demands, budget.part(QUESTION_MS, QUESTION_STEPS));
       if (outcome.kind === 'empty') return undefined;
-      if (outcome.kind !== 'found' || !pair.separates(direction, outcome.value)) continue;
+      if (outcome.kind !== 'found' || budget.spent || !pair.separates(direction, outcome.value)) continue;
       return { value: outcome.value, confirmed: pair.confirmed(direction, outcome.value) };
     }
   } catch (error) {

@@ -21,6 +21,7 @@ export class Pair {
   readonly old: ReadSchema;
   readonly new: ReadSchema;
   readonly lenient: boolean;
+  private engine: Search | undefined;
   private readonly referees: { old: Referee; new: Referee };
 
   /** @throws SchemaFault when one of the two is not a schema; its pointer begins with the side's name in `message` */
@@ -42,7 +43,8 @@ export class Pair {
     const { writer } = this.roles(direction);
     try {
       const written: Lit = { node: writer.root, neg: false, src: true };
-      return new Search(this.graph, budget, this.lenient).solve([written, ...demands]);
+      this.engine ??= new Search(this.graph, budget, this.lenient);
+      return this.engine.ask([written, ...demands], budget);
     } catch (error) {
       if (error instanceof BudgetSpent) return unknown('the budget was used up');
       if (error instanceof RangeError) return unknown('the schemas are too deeply intertwined');

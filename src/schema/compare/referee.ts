@@ -5,9 +5,9 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { type Draft, type SchemaDocument, step } from './document.ts';
+import type { Draft, SchemaDocument } from './document.ts';
 import { compilePattern } from './pattern.ts';
-import { isObject, own, put } from './value.ts';
+import { namesIn, pruned } from './pruned.ts';
 
 const CLASSES = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 };
 
@@ -28,10 +28,13 @@ function validatorFactory(draft: Draft): Ajv {
   return ajv as Ajv;
 }
 
+/** Schemas with more objects in them than this are cut down to what a document touches before ajv compiles them. */
+const LARGE = 1500;
+
 /** ajv's verdicts on documents under one schema. */
 export class Referee {
   private readonly document: SchemaDocument;
-  private validate: ValidateFunction | null | undefined;
+  private readonly compiled = new Map<string, ValidateFunction | null>();
 
   constructor(document: SchemaDocument) {
     this.document = document;
@@ -39,53 +42,34 @@ export class Referee {
 
   /** true or false as ajv says; undefined when ajv cannot compile the schema or fails on the document. */
   accepts(value: unknown): boolean | undefined {
-    if (this.validate === undefined) this.validate = this.compile();
-    if (this.validate === null) return undefined;
+    const names = this.document.size > LARGE ? namesIn(value) : null;
+    const key = names === null ? '' : [...names].sort().join('\n');
+    let validate = this.compiled.get(key);
+    if (validate === undefined) {
+      validate = this.compile(names);
+      this.compiled.set(key, validate);
+    }
+    if (validate === null) return undefined;
     try {
-      return this.validate(value) === true;
+      return validate(value) === true;
     } catch {
       return undefined;
     }
   }
 
-  private compile(): ValidateFunction | null {
+  private compile(names: ReadonlySet<string> | null): ValidateFunction | null {
     const { root, draft } = this.document;
     if (typeof root === 'boolean') return validatorFactory(draft).compile(root);
-    for (const schema of [() => root, () => cleaned(this.document)]) {
+    // The second attempt is for schemas whose `$id`s repeat or whose references ajv reads otherwise.
+    for (const schema of names === null
+      ? [() => root, () => pruned(this.document, null)]
+      : [() => pruned(this.document, names)]) {
       try {
         return validatorFactory(draft).compile(schema() as object);
       } catch {
-        // The second attempt is for schemas whose `$id`s repeat or whose references ajv reads otherwise.
+        // Not this way.
       }
     }
     return null;
-  }
-}
-
-/** A copy without `$id` and `$schema`, in which each `$ref` is a plain pointer. */
-function cleaned(document: SchemaDocument): unknown {
-  const copy = (value: unknown, pointer: string): unknown => {
-    if (Array.isArray(value)) return value.map((item, index) => copy(item, step(pointer, index)));
-    if (!isObject(value)) return value;
-    const out = {};
-    for (const key of Object.keys(value)) {
-      if (key === '$id' || key === '$schema' || key === '$anchor' || key === '$dynamicAnchor') {
-        if (typeof value[key] === 'string') continue;
-      }
-      const ref = (key === '$ref' || key === '$dynamicRef') && own(value, key);
-      if (typeof ref === 'string') put(out, '$ref', plainRef(document, ref, value, pointer));
-      else put(out, key, copy(value[key], step(pointer, key)));
-    }
-    return out;
-  };
-  return copy(document.root, '');
-}
-
-function plainRef(document: SchemaDocument, ref: string, holder: object, pointer: string): string {
-  try {
-    const target = document.resolve(ref, holder, pointer).pointer;
-    return `#${target.split('/').map(encodeURIComponent).join('/')}`;
-  } catch {
-    return ref;
   }
 }

@@ -76,7 +76,7 @@ const MAX_LOOKAHEAD = 200;
 export class Search {
   readonly graph: Graph;
   readonly aString: Node;
-  private readonly budget: Budget;
+  private budget: Budget;
   private readonly lenient: boolean;
   private readonly memory = new Map<string, Remembered>();
   private readonly open = new Map<string, number>();
@@ -94,6 +94,15 @@ export class Search {
     this.budget = budget;
     this.lenient = lenient;
     this.aString = graph.make({ types: TYPE_BIT.string });
+  }
+
+  /** Asks a new question with a budget of its own; what was found out before is kept. @throws BudgetSpent */
+  ask(lits: readonly Lit[], budget: Budget): Outcome {
+    this.budget = budget;
+    this.lowest = SETTLED;
+    this.doubts = '';
+    this.open.clear();
+    return this.solve(lits);
   }
 
   /** Notes that the branch at hand is not searched completely. */
@@ -350,7 +359,8 @@ export class Search {
     const left: (readonly Atom[])[] = [];
     for (const way of clause) {
       this.budget.spend();
-      if (way.some((atom) => atom.k === 'lit' && branch.asserted.get(atom.lit.node.cls)?.neg === !atom.lit.neg)) continue;
+      if (way.some((atom) => atom.k === 'lit' && branch.asserted.get(atom.lit.node.cls)?.neg === !atom.lit.neg))
+        continue;
       let worst: -1 | 0 | 1 = 1;
       for (const atom of way) {
         if (atom.k === 'lit' && atom.weak && branch.relaxed) {
