@@ -2,7 +2,7 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { finished, pipeline } from 'node:stream/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 
 const COLUMNS =
@@ -37,7 +37,9 @@ export async function dump(client: pg.Client, path: string, format: 'text' | 'bi
 
 /** Creates an empty table like events.user_event, with its indexes. */
 export async function identicalTable(client: pg.Client): Promise<void> {
-  await client.query('DROP TABLE IF EXISTS public.floor; CREATE TABLE public.floor (LIKE events.user_event INCLUDING ALL)');
+  await client.query(
+    'DROP TABLE IF EXISTS public.floor; CREATE TABLE public.floor (LIKE events.user_event INCLUDING ALL)',
+  );
 }
 
 /** Seconds for COPY of a dumped file into the identical table, commit included. */

@@ -129,7 +129,9 @@ async function benchLoad(directory: string, url: string): Promise<object> {
   say(`\n${lines} lines, ${(bytes / 1e6).toFixed(0)} MB, ${accepted} accepted, ${report!.lines.rejected} rejected`);
   say(`Postgres: ${JSON.stringify(used)}`);
   say(`Node ${process.version}, ${rounds} rounds, median (min–max) in seconds\n`);
-  say(`whole path over HTTP      ${spread(product)}   ${rate.toFixed(0)} rows/s   ${(bytes / 1e6 / median(product)).toFixed(0)} MB/s`);
+  say(
+    `whole path over HTTP      ${spread(product)}   ${rate.toFixed(0)} rows/s   ${(bytes / 1e6 / median(product)).toFixed(0)} MB/s`,
+  );
   say(`floor: text COPY          ${spread(floor)}   ${floorRate.toFixed(0)} rows/s`);
   say(`limit: binary COPY        ${spread(limit)}   ${(accepted / median(limit)).toFixed(0)} rows/s`);
   say(`ratio to the floor        ${(rate / floorRate).toFixed(2)}`);
@@ -154,7 +156,9 @@ async function benchMemory(directory: string, url: string): Promise<object> {
     const { seconds, report } = await upload(server.url, path);
     peaks[name] = server.peak();
     await server.stop();
-    say(`${name}: ${report.lines.received} lines in ${seconds.toFixed(1)} s, peak ${(peaks[name]! / MIB).toFixed(0)} MiB`);
+    say(
+      `${name}: ${report.lines.received} lines in ${seconds.toFixed(1)} s, peak ${(peaks[name]! / MIB).toFixed(0)} MiB`,
+    );
   }
   const difference = (peaks['2 GB']! - peaks['100 MB']!) / MIB;
   say(`difference ${difference.toFixed(0)} MiB`);

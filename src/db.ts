@@ -117,8 +117,3 @@ export function databaseProblem(error: unknown): Problem | undefined {
     cause: error,
   });
 }
-
-/** Quotes an identifier. Every name in our SQL passes through here or through a parameter. */
-export function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
-}

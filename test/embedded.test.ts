@@ -72,7 +72,7 @@ interface Sluice extends Answer {
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
-/** The tests up to the first with a folder of its own go on with one another's data: initdb takes its time. */
+/** For all tests that need no folder of their own: they go on with one another's data, as initdb takes its time. */
 const dataDir = folder(t);
 
 t.test('the first start makes a database that takes nothing but its password', async (t) => {
@@ -199,7 +199,6 @@ t.test('a killed postmaster with its pid in use by another program is no obstacl
 });
 
 t.test('data that cannot be used stops the start with one line that says why', async (t) => {
-  const dataDir = folder(t);
   await (await start(t, dataDir)).end('SIGTERM');
   const data = join(dataDir, 'postgres/data');
   const refused = async (pattern: RegExp) => {

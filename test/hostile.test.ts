@@ -1,8 +1,9 @@
 // Bad input, case by case: the exact verdict, and the neighbours load.
-import { deflateRawSync, gzipSync } from 'node:zlib';
-import { mkdtemp, mkdir, writeFile } from 'node:fs/promises';
+
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { addsUp, get, lines, ndjson, post, userEvent } from './helpers/http.ts';
 import { type TestDatabase, testDatabase } from './helpers/postgres.ts';
@@ -27,7 +28,11 @@ const BETWEEN: [name: string, line: string | Buffer, code: string | null, keywor
   ['a number', '1', 'not_an_object'],
   ['an array', `[${good}]`, 'not_an_object'],
   ['a trailing comma of an array file', `${good},`, 'invalid_json'],
-  ['an invalid byte', Buffer.concat([Buffer.from(good.slice(0, -60)), Buffer.from([0xff]), Buffer.from(good.slice(-60))]), 'invalid_utf8'],
+  [
+    'an invalid byte',
+    Buffer.concat([Buffer.from(good.slice(0, -60)), Buffer.from([0xff]), Buffer.from(good.slice(-60))]),
+    'invalid_utf8',
+  ],
   ['an overlong encoding', Buffer.from([0x7b, 0x22, 0xc0, 0x80, 0x22, 0x7d]), 'invalid_utf8'],
   ['an encoded surrogate', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'invalid_utf8'],
   ['a truncated character', Buffer.from([0x22, 0xe2, 0x82]), 'invalid_utf8'],
@@ -54,8 +59,18 @@ const BETWEEN: [name: string, line: string | Buffer, code: string | null, keywor
   ['-2^63', good.replace('"event_type":1', '"event_type":-9223372036854775808'), null],
   ['1e20', good.replace('"event_type":1', '"event_type":1e20'), 'unstorable_value', 'storable'],
   ['1e21', good.replace('"event_type":1', '"event_type":1e21'), 'unstorable_value', 'storable'],
-  ['100 kB of digits', good.replace('"event_type":1', `"event_type":${'1'.repeat(100_000)}`), 'schema_violation', 'type'],
-  ['an integer that is none past the 16th digit', good.replace('"event_type":1', '"event_type":1.0000000000000000001'), 'unstorable_value', 'storable'],
+  [
+    '100 kB of digits',
+    good.replace('"event_type":1', `"event_type":${'1'.repeat(100_000)}`),
+    'schema_violation',
+    'type',
+  ],
+  [
+    'an integer that is none past the 16th digit',
+    good.replace('"event_type":1', '"event_type":1.0000000000000000001'),
+    'unstorable_value',
+    'storable',
+  ],
   ['year 0000', good.replace('2026-01-02T', '0000-01-02T'), 'unstorable_value', 'storable'],
   ['an offset of 16 hours', good.replace('05Z', '05+16:00'), 'unstorable_value', 'storable'],
   ['an offset of 15:59', good.replace('05Z', '05+15:59'), null],
@@ -63,8 +78,18 @@ const BETWEEN: [name: string, line: string | Buffer, code: string | null, keywor
   ['a fraction after a leap second', good.replace('03:04:05Z', '23:59:60.5Z'), 'unstorable_value', 'storable'],
   ['130 digits of a second', good.replace('05Z', `05.${'0'.repeat(130)}Z`), 'unstorable_value', 'storable'],
   ['a no-break space in a date-time', good.replace('02T', '02\u00a0'), 'unstorable_value', 'storable'],
-  ['a date of year 0000', good.replace('"processing_date":"2026', '"processing_date":"0000'), 'unstorable_value', 'storable'],
-  ['29 February of a common year', good.replace('"processing_date":"2026-01-02', '"processing_date":"2026-02-29'), 'schema_violation', 'format'],
+  [
+    'a date of year 0000',
+    good.replace('"processing_date":"2026', '"processing_date":"0000'),
+    'unstorable_value',
+    'storable',
+  ],
+  [
+    '29 February of a common year',
+    good.replace('"processing_date":"2026-01-02', '"processing_date":"2026-02-29'),
+    'schema_violation',
+    'format',
+  ],
   ['a NUL in a text', good.replace('+4912345', '+49\\u0000'), 'unstorable_value', 'storable'],
   ['half a surrogate pair in a text', good.replace('+4912345', '\\ud800'), 'unstorable_value', 'storable'],
   ['a reversed surrogate pair', good.replace('+4912345', '\\udc00\\ud800'), 'unstorable_value', 'storable'],
@@ -140,22 +165,84 @@ interface Refusal {
 const gzip = { 'content-encoding': 'gzip' };
 const REFUSALS: Refusal[] = [
   { name: 'an empty body', body: '', status: 400, code: 'empty_body' },
-  { name: 'an empty array', body: '[]', headers: { 'content-type': 'application/json' }, status: 400, code: 'empty_body' },
-  { name: 'only white space as JSON', body: ' \n', headers: { 'content-type': 'application/json' }, status: 400, code: 'empty_body' },
-  { name: "curl's default type", headers: { 'content-type': 'application/x-www-form-urlencoded' }, status: 415, code: 'unsupported_media_type', detail: /application\/x-ndjson/ },
+  {
+    name: 'an empty array',
+    body: '[]',
+    headers: { 'content-type': 'application/json' },
+    status: 400,
+    code: 'empty_body',
+  },
+  {
+    name: 'only white space as JSON',
+    body: ' \n',
+    headers: { 'content-type': 'application/json' },
+    status: 400,
+    code: 'empty_body',
+  },
+  {
+    name: "curl's default type",
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    status: 415,
+    code: 'unsupported_media_type',
+    detail: /application\/x-ndjson/,
+  },
   { name: 'text/plain', headers: { 'content-type': 'text/plain' }, status: 415, code: 'unsupported_media_type' },
-  { name: 'garbage behind the type', headers: { 'content-type': 'application/json garbage' }, status: 415, code: 'unsupported_media_type' },
-  { name: 'a tab behind the type', headers: { 'content-type': 'application/json\ta' }, status: 415, code: 'unsupported_media_type' },
-  { name: 'another charset', headers: { 'content-type': 'application/json; charset=latin1' }, status: 415, code: 'unsupported_media_type' },
+  {
+    name: 'garbage behind the type',
+    headers: { 'content-type': 'application/json garbage' },
+    status: 415,
+    code: 'unsupported_media_type',
+  },
+  {
+    name: 'a tab behind the type',
+    headers: { 'content-type': 'application/json\ta' },
+    status: 415,
+    code: 'unsupported_media_type',
+  },
+  {
+    name: 'another charset',
+    headers: { 'content-type': 'application/json; charset=latin1' },
+    status: 415,
+    code: 'unsupported_media_type',
+  },
   { name: 'an unknown encoding', headers: { 'content-encoding': 'br' }, status: 415, code: 'unsupported_encoding' },
-  { name: 'a double encoding', headers: { 'content-encoding': 'gzip, gzip' }, status: 415, code: 'unsupported_encoding' },
-  { name: 'gzip without its header', body: gzipSync(good), status: 415, code: 'unsupported_encoding', detail: /Content-Encoding: gzip/ },
+  {
+    name: 'a double encoding',
+    headers: { 'content-encoding': 'gzip, gzip' },
+    status: 415,
+    code: 'unsupported_encoding',
+  },
+  {
+    name: 'gzip without its header',
+    body: gzipSync(good),
+    status: 415,
+    code: 'unsupported_encoding',
+    detail: /Content-Encoding: gzip/,
+  },
   { name: 'no gzip behind its header', headers: gzip, status: 400, code: 'invalid_compression' },
-  { name: 'a truncated gzip', body: gzipSync(good).subarray(0, -9), headers: gzip, status: 400, code: 'invalid_compression' },
+  {
+    name: 'a truncated gzip',
+    body: gzipSync(good).subarray(0, -9),
+    headers: gzip,
+    status: 400,
+    code: 'invalid_compression',
+  },
   { name: 'a wrong checksum', body: wrongChecksum(), headers: gzip, status: 400, code: 'invalid_compression' },
-  { name: 'garbage behind gzip', body: Buffer.concat([gzipSync(good), Buffer.from('xxx')]), headers: gzip, status: 400, code: 'invalid_compression' },
+  {
+    name: 'garbage behind gzip',
+    body: Buffer.concat([gzipSync(good), Buffer.from('xxx')]),
+    headers: gzip,
+    status: 400,
+    code: 'invalid_compression',
+  },
   { name: 'a raw deflate stream', body: deflateRawSync(good), headers: gzip, status: 400, code: 'invalid_compression' },
-  { name: 'a gzip bomb', body: gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x')), headers: gzip, status: 413, code: 'body_too_large' },
+  {
+    name: 'a gzip bomb',
+    body: gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x')),
+    headers: gzip,
+    status: 413,
+    code: 'body_too_large',
+  },
   { name: 'an unknown schema', query: { schema: 'nope' }, status: 400, code: 'unknown_schema' },
   { name: 'an unknown version', query: { schema: 'user_event/9.0.0' }, status: 400, code: 'unknown_schema' },
   { name: 'a path for a schema', query: { schema: '../user_event' }, status: 400, code: 'unknown_schema' },
@@ -167,14 +254,54 @@ const REFUSALS: Refusal[] = [
   { name: 'more than all', query: { max_rejected: '101%' }, status: 400, code: 'invalid_parameter' },
   { name: 'a bad report', query: { report: 'all' }, status: 400, code: 'invalid_parameter' },
   { name: 'a key with a space', headers: { 'idempotency-key': 'a b' }, status: 400, code: 'invalid_idempotency_key' },
-  { name: 'a key of 256 characters', headers: { 'idempotency-key': 'k'.repeat(256) }, status: 400, code: 'invalid_idempotency_key' },
-  { name: 'a key in latin-1', headers: { 'idempotency-key': 'sch\u00f6n' }, status: 400, code: 'invalid_idempotency_key' },
-  { name: 'compressed multipart', body: gzipSync('x'), headers: { ...gzip, 'content-type': 'multipart/form-data; boundary=x' }, status: 415, code: 'unsupported_encoding' },
+  {
+    name: 'a key of 256 characters',
+    headers: { 'idempotency-key': 'k'.repeat(256) },
+    status: 400,
+    code: 'invalid_idempotency_key',
+  },
+  {
+    name: 'a key in latin-1',
+    headers: { 'idempotency-key': 'sch\u00f6n' },
+    status: 400,
+    code: 'invalid_idempotency_key',
+  },
+  {
+    name: 'compressed multipart',
+    body: gzipSync('x'),
+    headers: { ...gzip, 'content-type': 'multipart/form-data; boundary=x' },
+    status: 415,
+    code: 'unsupported_encoding',
+  },
   { name: 'no boundary', headers: { 'content-type': 'multipart/form-data' }, status: 400, code: 'invalid_multipart' },
-  { name: 'a wrong boundary', body: '--a\r\n', headers: { 'content-type': 'multipart/form-data; boundary=b' }, status: 400, code: 'invalid_multipart' },
-  { name: 'line feeds only', body: multipart().replaceAll('\r\n', '\n'), headers: { 'content-type': 'multipart/form-data; boundary=b' }, status: 400, code: 'invalid_multipart' },
-  { name: 'a cut multipart body', body: multipart().slice(0, -20), headers: { 'content-type': 'multipart/form-data; boundary=b' }, status: 400, code: 'invalid_multipart' },
-  { name: 'a parameter as a form field', body: multipart('schema'), headers: { 'content-type': 'multipart/form-data; boundary=b' }, status: 400, code: 'invalid_multipart' },
+  {
+    name: 'a wrong boundary',
+    body: '--a\r\n',
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    status: 400,
+    code: 'invalid_multipart',
+  },
+  {
+    name: 'line feeds only',
+    body: multipart().replaceAll('\r\n', '\n'),
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    status: 400,
+    code: 'invalid_multipart',
+  },
+  {
+    name: 'a cut multipart body',
+    body: multipart().slice(0, -20),
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    status: 400,
+    code: 'invalid_multipart',
+  },
+  {
+    name: 'a parameter as a form field',
+    body: multipart('schema'),
+    headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    status: 400,
+    code: 'invalid_multipart',
+  },
 ];
 
 function wrongChecksum(): Buffer {
@@ -197,7 +324,9 @@ t.test('a request that cannot be taken is refused as a whole, with a code and a 
     t.match(answer.headers.get('content-type'), /^application\/problem\+json/, name);
     t.match(answer.json, { code, status, title: String, detail: detail ?? String }, name);
   }
-  t.match(await post(server, multipart(), { headers: { 'content-type': 'multipart/form-data; boundary=b' } }), { status: 201 });
+  t.match(await post(server, multipart(), { headers: { 'content-type': 'multipart/form-data; boundary=b' } }), {
+    status: 201,
+  });
   const twice = await post({ url: server.url }, good, { query: {} });
   t.equal(twice.status, 201);
   const repeated = await fetch(`${server.url}/v1/events?schema=a&schema=b`, {
@@ -223,7 +352,10 @@ t.test('addresses that are nothing, and methods that are not taken', async (t) =
   t.match(await get(server, '/v1/batches?from=yesterday'), { status: 400, json: { code: 'invalid_parameter' } });
   t.match(await get(server, '/v1/batches?status=gone'), { status: 400, json: { code: 'invalid_parameter' } });
   t.match(await get(server, '/v1/schemas/nope'), { status: 404, json: { code: 'schema_not_found' } });
-  t.match(await get(server, '/v1/schemas/user_event/versions/9.9.9'), { status: 404, json: { code: 'schema_not_found' } });
+  t.match(await get(server, '/v1/schemas/user_event/versions/9.9.9'), {
+    status: 404,
+    json: { code: 'schema_not_found' },
+  });
   t.match(await get(server, '/v1/schemas/user_event/versions/latest'), { status: 200, json: { properties: Object } });
 });
 
@@ -278,17 +410,24 @@ t.test('numbers, nulls and undeclared properties of an open schema are kept as t
   for (const [index, [line, code]] of cases.entries()) {
     t.equal(report.verdicts[index].code ?? null, code, line.slice(0, 60));
   }
-  const extra = async (id: string) => (await query('SELECT _extra::text AS x FROM events.thing WHERE id = $1', [id]))[0]!.x;
+  const extra = async (id: string) =>
+    (await query('SELECT _extra::text AS x FROM events.thing WHERE id = $1', [id]))[0]!.x;
   t.equal(await extra('1'), null);
   t.match(await extra('6'), /^\{"deep": \{"n": \[12345678901234567890.5, 10{400}, \{"a": null\}\]\}\}$/);
   t.equal(await extra('7'), '{"note": null}');
   t.equal(await extra('8'), '{"inner": {}}');
-  t.strictSame(JSON.parse(await extra('9')), JSON.parse('{"":2,"a.b":1,"inner":{"other":{"x":1}},"__proto__":{"y":3}}'));
+  t.strictSame(
+    JSON.parse(await extra('9')),
+    JSON.parse('{"":2,"a.b":1,"inner":{"other":{"x":1}},"__proto__":{"y":3}}'),
+  );
 
   const again = await post(server, ndjson(...cases.map(([line]) => line)));
   t.match(again, { status: 207, json: { lines: { accepted: 0, duplicate: report.lines.accepted } } });
   t.ok(addsUp(again.json));
   const same = await post(server, ndjson('{"id":"new"}', '{"id":"new","size":2}', '{"id":"1"}'));
   t.match(same, { status: 201, json: { lines: { accepted: 1, duplicate: 2 }, schemas: { 'thing/1.0.0': 1 } } });
-  t.strictSame(lines(await get(server, same.json.links.lines)).map(({ verdict }) => verdict), ['accepted', 'duplicate', 'duplicate']);
+  t.strictSame(
+    lines(await get(server, same.json.links.lines)).map(({ verdict }) => verdict),
+    ['accepted', 'duplicate', 'duplicate'],
+  );
 });

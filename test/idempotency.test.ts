@@ -20,7 +20,11 @@ t.test('the same key and payload get the same bytes, and nothing is loaded twice
   t.equal(second.headers.get('idempotent-replayed'), 'true');
   t.match(await send(`${body}\n`), { status: 422, json: { code: 'idempotency_key_reused' } });
   t.match(await send(body, { on_error: 'abort' }), { status: 422, json: { code: 'idempotency_key_reused' } });
-  t.equal((await send(body, { report: 'full' })).json.verdicts.length, 2, 'how much is shown is no part of the request');
+  t.equal(
+    (await send(body, { report: 'full' })).json.verdicts.length,
+    2,
+    'how much is shown is no part of the request',
+  );
   t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: 1 }]);
 
   const other = await startServer(t, { databaseUrl });
@@ -38,7 +42,10 @@ t.test('a failed request leaves its key free, a rejected one keeps it', async (t
   const rejected = await post(server, ndjson('{'), { headers });
   t.equal(rejected.status, 422);
   t.equal((await post(server, ndjson('{'), { headers })).text, rejected.text);
-  t.match(await post(server, ndjson(userEvent()), { headers }), { status: 422, json: { code: 'idempotency_key_reused' } });
+  t.match(await post(server, ndjson(userEvent()), { headers }), {
+    status: 422,
+    json: { code: 'idempotency_key_reused' },
+  });
   t.strictSame(await query('SELECT count(*)::int AS n FROM sluice.idempotency_keys'), [{ n: 1 }]);
 });
 

@@ -33,7 +33,10 @@ t.test('bytes of a line', async (t) => {
 
   const array = `[${lineOf(1_000)},${lineOf(1_001)},${good}]`;
   const answer = await post(server, array, { headers: { 'content-type': 'application/json' } });
-  t.match(answer.json, { lines: { accepted: 2, rejected: 1 }, rejections: [{ line: 2, code: 'line_too_long', length: 1_001 }] });
+  t.match(answer.json, {
+    lines: { accepted: 2, rejected: 1 },
+    rejections: [{ line: 2, code: 'line_too_long', length: 1_001 }],
+  });
   const single = await post(server, lineOf(1_001), { headers: { 'content-type': 'application/json' } });
   t.match(single, { status: 422, json: { rejections: [{ line: 1, code: 'line_too_long' }] } });
 });
@@ -42,7 +45,10 @@ t.test('levels of nesting', async (t) => {
   const server = await startServer(t, { env: { MAX_DEPTH: '3' } });
   const nested = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
   const { json } = await post(server, ndjson(nested(3), nested(4), good));
-  t.strictSame(json.rejections.map(({ code }: { code: string }) => code), ['schema_violation', 'too_deep']);
+  t.strictSame(
+    json.rejections.map(({ code }: { code: string }) => code),
+    ['schema_violation', 'too_deep'],
+  );
 });
 
 t.test('bytes of a body, announced or not', async (t) => {
@@ -51,7 +57,10 @@ t.test('bytes of a body, announced or not', async (t) => {
   const server = await startServer(t, { databaseUrl, env: { MAX_BODY_BYTES: String(limit) } });
   t.match(await post(server, `${good}\n`), { status: 201 });
   t.match(await post(server, `${good}\n\n`), { status: 413, json: { code: 'body_too_large' } });
-  const sent = request(`${server.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' } });
+  const sent = request(`${server.url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+  });
   sent.write(`${good}\n`);
   sent.end(good);
   const [response] = await once(sent, 'response');
@@ -93,7 +102,10 @@ t.test('rejections kept of a batch: beyond them it is aborted', async (t) => {
   const bad = (count: number) => ndjson(good, ...Array.from({ length: count }, () => '{'));
   t.match(await post(server, bad(5)), { status: 207, json: { lines: { accepted: 1, rejected: 5 } } });
   const { status, json } = await post(server, bad(6));
-  t.match({ status, json }, { status: 422, json: { status: 'aborted', reason: /more than 5/, lines: { received: 7, accepted: 0 } } });
+  t.match(
+    { status, json },
+    { status: 422, json: { status: 'aborted', reason: /more than 5/, lines: { received: 7, accepted: 0 } } },
+  );
   t.ok(addsUp(json));
   t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: 1 }]);
 });
@@ -102,7 +114,10 @@ t.test('uploads at once', async (t) => {
   const server = await startServer(t, { env: { MAX_BATCHES: '2' } });
   const open = await Promise.all(
     [1, 2].map(async () => {
-      const sent = request(`${server.url}/v1/events`, { method: 'POST', headers: { 'content-type': 'application/x-ndjson' } });
+      const sent = request(`${server.url}/v1/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+      });
       sent.write(`${good}\n`);
       await new Promise((resolve) => setTimeout(resolve, 100));
       return sent;

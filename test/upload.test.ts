@@ -23,7 +23,14 @@ t.test('an upload of four lines: its report, its rows, its rejection, in that or
     schemas: { 'user_event/1.0.0': 2 },
     checks: [{ name: 'row_count_match', status: 'passed', expected: 2, observed: 2 }],
     causes: [
-      { code: 'schema_violation', schema: 'user_event/1.0.0', path: '/event_time', keyword: 'format', count: 1, example_line: 3 },
+      {
+        code: 'schema_violation',
+        schema: 'user_event/1.0.0',
+        path: '/event_time',
+        keyword: 'format',
+        count: 1,
+        example_line: 3,
+      },
     ],
     rejections_truncated: false,
   });
@@ -46,7 +53,7 @@ t.test('an upload of four lines: its report, its rows, its rejection, in that or
     { event_type: '2', time: /^2026-01-02 03:04:05/, _line: 4, _batch_id: report.batch_id },
   ]);
   t.strictSame(
-    (await query("SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'stage' AND tablename ~ '^0'")),
+    await query("SELECT count(*)::int AS n FROM pg_tables WHERE schemaname = 'stage' AND tablename ~ '^0'"),
     [{ n: 0 }],
     'nothing stays behind in the stage',
   );
@@ -110,13 +117,16 @@ t.test('several files of a multipart body are one batch, each with lines of its 
     { line: 3, file: 'b.ndjson.gz', code: 'not_an_object', offset: JSON.stringify(userEvent()).length + 2 },
   ]);
   t.strictSame(await query('SELECT _line FROM events.user_event ORDER BY _line'), [{ _line: 1 }, { _line: 4 }]);
-  t.strictSame(lines(await get(server, report.links.lines)).map(({ file, line, verdict }) => [file, line, verdict]), [
-    ['a.ndjson', 1, 'accepted'],
-    ['a.ndjson', 2, 'rejected'],
-    ['b.ndjson.gz', 1, 'blank'],
-    ['b.ndjson.gz', 2, 'accepted'],
-    ['b.ndjson.gz', 3, 'rejected'],
-  ]);
+  t.strictSame(
+    lines(await get(server, report.links.lines)).map(({ file, line, verdict }) => [file, line, verdict]),
+    [
+      ['a.ndjson', 1, 'accepted'],
+      ['a.ndjson', 2, 'rejected'],
+      ['b.ndjson.gz', 1, 'blank'],
+      ['b.ndjson.gz', 2, 'accepted'],
+      ['b.ndjson.gz', 3, 'rejected'],
+    ],
+  );
 });
 
 t.test('the status says what became of the whole', async (t) => {
@@ -134,21 +144,32 @@ t.test('the status says what became of the whole', async (t) => {
 
   const aborted = await post(server, mixed, { query: { on_error: 'abort' } });
   t.match(aborted, { status: 422, json: { status: 'aborted', lines: { received: 4, accepted: 0, rejected: 4 } } });
-  t.strictSame(aborted.json.rejections.map(({ line }: { line: number }) => line), [2, 4]);
+  t.strictSame(
+    aborted.json.rejections.map(({ line }: { line: number }) => line),
+    [2, 4],
+  );
   t.ok(addsUp(aborted.json));
-  t.strictSame(lines(await get(server, aborted.json.links.lines)).map(({ code }) => code), [
-    'batch_aborted',
-    'invalid_json',
-    'batch_aborted',
-    'not_an_object',
-  ]);
+  t.strictSame(
+    lines(await get(server, aborted.json.links.lines)).map(({ code }) => code),
+    ['batch_aborted', 'invalid_json', 'batch_aborted', 'not_an_object'],
+  );
 
-  for (const [bound, status] of [['2', 207], ['1', 422], ['50%', 207], ['49.9%', 422], ['0', 422]] as const) {
+  for (const [bound, status] of [
+    ['2', 207],
+    ['1', 422],
+    ['50%', 207],
+    ['49.9%', 422],
+    ['0', 422],
+  ] as const) {
     const answer = await post(server, mixed, { query: { max_rejected: bound } });
     t.equal(answer.status, status, `max_rejected=${bound}`);
     t.ok(addsUp(answer.json));
   }
-  t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: 4 }], 'only promoted batches have rows');
+  t.strictSame(
+    await query('SELECT count(*)::int AS n FROM events.user_event'),
+    [{ n: 4 }],
+    'only promoted batches have rows',
+  );
 
   t.match(await post(server, '\n\n'), { status: 422, json: { lines: { received: 2, blank: 2 } } });
   const summary = await post(server, mixed, { query: { report: 'summary' } });
@@ -172,7 +193,13 @@ t.test('a large upload goes through the unlogged stage, its rejections and blank
   const body = `${good}\n\n${good}\nnot json\n`.repeat(count / 4);
   const { status, json: report } = await post(server, body);
   t.equal(status, 207);
-  t.strictSame(report.lines, { received: count, accepted: count / 2, rejected: count / 4, duplicate: 0, blank: count / 4 });
+  t.strictSame(report.lines, {
+    received: count,
+    accepted: count / 2,
+    rejected: count / 4,
+    duplicate: 0,
+    blank: count / 4,
+  });
   t.ok(addsUp(report));
   t.equal(report.rejections.length, 1_000);
   t.equal(report.rejections_truncated, true);

@@ -63,7 +63,10 @@ t.test('every payload gets the verdict of plain ajv, and can be read back from i
   // Also payloads that are wrong in some way, which the packages do not have.
   const spoiled = payloads.flatMap(({ name, payload }, index) => {
     const { sender: _, ...withoutSender } = payload;
-    return [{ name, payload: withoutSender }, { name, payload: { ...payload, action: index, surprise: { a: [1, null] } } }];
+    return [
+      { name, payload: withoutSender },
+      { name, payload: { ...payload, action: index, surprise: { a: [1, null] } } },
+    ];
   });
   const all = [...payloads, ...spoiled].map(({ name, payload }) => ({
     name,
@@ -77,7 +80,11 @@ t.test('every payload gets the verdict of plain ajv, and can be read back from i
   t.equal(status, 207);
   t.ok(addsUp(report));
   const wrong = all.filter(({ isValid }, index) => (report.verdicts[index].verdict === 'accepted') !== isValid);
-  t.strictSame(wrong.map(({ name }) => name), [], 'every verdict is that of ajv on the original schema');
+  t.strictSame(
+    wrong.map(({ name }) => name),
+    [],
+    'every verdict is that of ajv on the original schema',
+  );
   t.equal(report.lines.accepted, all.filter(({ isValid }) => isValid).length);
   t.ok(report.lines.accepted >= payloads.length * 0.9);
   t.ok(report.rejections.every(({ code }: { code: string }) => code === 'schema_violation'));
@@ -90,7 +97,8 @@ t.test('every payload gets the verdict of plain ajv, and can be read back from i
     t.ok(plan.columns.length <= 250, `${subject} has ${plan.columns.length} columns`);
     for (const { row } of await query(`SELECT to_jsonb(final) AS row FROM events."${plan.table}" AS final`)) {
       read++;
-      if (!isSame(assembleEvent(row, plan, shape), all[row._line - 1]!.payload)) lost.push(`${subject} line ${row._line}`);
+      if (!isSame(assembleEvent(row, plan, shape), all[row._line - 1]!.payload))
+        lost.push(`${subject} line ${row._line}`);
     }
   }
   t.equal(read, report.lines.accepted);

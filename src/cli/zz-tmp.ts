@@ -1,3 +1,6 @@
-import {compareCommand} from './compare.ts';
-import {Command} from 'commander';
-const p=new Command('schemas'); p.addCommand(compareCommand() as any); await p.parseAsync(process.argv);
+import { Command } from 'commander';
+import { compareCommand } from './compare.ts';
+
+const p = new Command('schemas');
+p.addCommand(compareCommand() as any);
+await p.parseAsync(process.argv);

@@ -1,8 +1,9 @@
 // Binary COPY.
 import { finished } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
-import { type Connection, quote } from '../db.ts';
+import type { Connection } from '../db.ts';
 import { stageColumns } from '../lines/encode.ts';
+import { quote } from '../sql.ts';
 import type { Chunk } from './chunk.ts';
 
 /** Copies all rows of `chunk` into `table` (quoted, qualified). */

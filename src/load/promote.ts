@@ -1,7 +1,8 @@
 // Stage → final. Runs inside the caller's transaction.
-import { type Connection, quote } from '../db.ts';
+import type { Connection } from '../db.ts';
 import { stageColumns } from '../lines/encode.ts';
 import type { TablePlan } from '../model.ts';
+import { quote } from '../sql.ts';
 import type { StageTable } from './stage.ts';
 
 /** What is the same for all rows of a batch. */

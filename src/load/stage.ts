@@ -3,9 +3,10 @@
 // is free, so that no connection is held while a client is slow. Neither survives a crash of Postgres, and neither is
 // ever acknowledged: only final is, and stage.<table> for held batches, which are logged.
 import { createHash } from 'node:crypto';
-import { borrow, type Connection, type Database, quote } from '../db.ts';
+import { borrow, type Connection, type Database } from '../db.ts';
 import { stageColumns } from '../lines/encode.ts';
 import type { TablePlan } from '../model.ts';
+import { quote } from '../sql.ts';
 
 /** Temporary tables kept per connection: at each commit Postgres empties all of them. */
 const MOST_TEMPORARY = 32;

@@ -20,6 +20,8 @@ export async function docsRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     theme: { title: 'Sluice API' },
+    // Without the bar that loads any other document.
+    uiConfig: { layout: 'BaseLayout' },
     // Pages of this origin only; swagger-ui styles its elements inline and its icons are data: URLs.
     staticCSP: {
       'default-src': ["'self'"],

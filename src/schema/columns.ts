@@ -147,7 +147,7 @@ class Planner implements Standing {
 
   /** Adds the column, or notes that this version has a value for one that is there. */
   #note(place: Place, name: string | undefined): void {
-    const isCertain = Number(place.certain);
+    const isCertain = Number(place.certain && !place.alternative);
     const { path, pointer, type } = place;
     if (name === undefined) {
       this.#columns[this.#columnFor(pointer, type)!]!.certainIn += isCertain;

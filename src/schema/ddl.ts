@@ -1,8 +1,9 @@
 // The SQL of subjects' tables: what a plan needs, and what is missing from what stands there. Pure: text in, text out.
 // Additive only. A column is never dropped and never changes its type.
-import { quote } from '../db.ts';
+
 import type { Column, ColumnType, TablePlan } from '../model.ts';
 import { pointer } from '../pointer.ts';
+import { quote } from '../sql.ts';
 
 export const TABLE_SCHEMAS = ['events', 'stage'] as const;
 export type TableSchema = (typeof TABLE_SCHEMAS)[number];

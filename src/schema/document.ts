@@ -1,6 +1,6 @@
 // Bytes of a schema file → JSON, or one fault with its place. Nothing here knows what a schema means.
-import { parse as parseLossless } from 'lossless-json';
 import { pointer } from '../pointer.ts';
+import { syntaxErrorAt } from './syntax.ts';
 
 /**
  * Objects and arrays inside each other, at most. Ajv recurses while it compiles: 480 nested `items` overflow the stack
@@ -22,7 +22,7 @@ export function parseDocument(bytes: Uint8Array): Parsed {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { place: syntaxPlace(text, error), reason: `not JSON: ${(error as Error).message}` };
+    return { place: syntaxPlace(text), reason: `not JSON: ${(error as Error).message}` };
   }
   const deep = tooDeep(value);
   if (deep !== undefined) {
@@ -31,25 +31,10 @@ export function parseDocument(bytes: Uint8Array): Parsed {
   return { value };
 }
 
-/** `line:column` of the syntax error, both from 1. Node names the position only in some of its messages. */
-function syntaxPlace(text: string, error: unknown): string {
-  const position = positionIn(error) ?? positionOf(() => parseLossless(text)) ?? text.length;
-  const before = text.slice(0, position).split('\n');
+/** `line:column` of the syntax error, both from 1. */
+function syntaxPlace(text: string): string {
+  const before = text.slice(0, syntaxErrorAt(text)).split('\n');
   return `${before.length}:${before.at(-1)!.length + 1}`;
-}
-
-function positionOf(parse: () => unknown): number | undefined {
-  try {
-    parse();
-  } catch (error) {
-    return positionIn(error);
-  }
-  return undefined;
-}
-
-function positionIn(error: unknown): number | undefined {
-  const found = /position (\d+)/.exec((error as Error).message);
-  return found === null ? undefined : Number(found[1]);
 }
 
 interface Level {

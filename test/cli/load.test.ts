@@ -9,6 +9,8 @@ import { startServer } from '../helpers/server.ts';
 import { bad, good } from './events.ts';
 import { type RunOptions, sluice } from './sluice.ts';
 
+/** Of util-linux: plays a terminal for another program. */
+const TERMINAL = 'script';
 const ESCAPE = '\u001b';
 const MIXED = good(1) + bad(2) + good(3);
 
@@ -182,7 +184,7 @@ t.test('with a server', async (t) => {
     t.equal(await rows(), '4');
   });
 
-  const hasScript = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0;
+  const hasScript = process.platform === 'linux' && spawnSync(TERMINAL, ['--version']).status === 0;
   await t.test(
     'on a terminal there is a bar and colour',
     { skip: !hasScript && 'no program that plays a terminal' },
@@ -192,7 +194,7 @@ t.test('with a server', async (t) => {
         const command = `'${process.execPath}' '${bin}' load mixed.ndjson`;
         const { NO_COLOR: _, ...own } = process.env;
         const options = { cwd: dir, env: { ...own, SLUICE_URL: url, TERM: 'xterm', ...env } };
-        return (await promisify(execFile)('script', ['-qc', command, '/dev/null'], options)).stdout;
+        return (await promisify(execFile)(TERMINAL, ['-qc', command, '/dev/null'], options)).stdout;
       };
       const coloured = await onTerminal({});
       t.match(coloured, /mixed\.ndjson .* rejected so far/);

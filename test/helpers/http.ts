@@ -22,7 +22,11 @@ export async function call(url: string, init: RequestInit = {}): Promise<Answer>
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
 }
 
-export function post(server: { url: string }, body: string | Buffer | FormData, options: PostOptions = {}): Promise<Answer> {
+export function post(
+  server: { url: string },
+  body: string | Buffer | FormData,
+  options: PostOptions = {},
+): Promise<Answer> {
   const query = new URLSearchParams(options.query ?? {}).toString();
   return call(`${server.url}/v1/events${query === '' ? '' : `?${query}`}`, {
     method: 'POST',

@@ -122,7 +122,9 @@ t.test('random arrays, randomly split, give back the elements that went in', asy
       const ends = [...cuts.map((each) => each % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
       const chunks = ends.map((end, index) => bytes.subarray(index === 0 ? 0 : ends[index - 1], end));
       const found = cut(new JsonFraming(1_000), chunks);
-      return JSON.stringify(found.map(({ text }) => Buffer.from(text, 'latin1').toString())) === JSON.stringify(elements);
+      return (
+        JSON.stringify(found.map(({ text }) => Buffer.from(text, 'latin1').toString())) === JSON.stringify(elements)
+      );
     },
   );
   t.doesNotThrow(() => fc.assert(property, { numRuns: 500 }));

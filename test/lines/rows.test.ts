@@ -1,8 +1,8 @@
 // Our own encoders against a real Postgres: what we write is what Postgres reads from text, and what we refuse Postgres
 // refuses.
 import { finished } from 'node:stream/promises';
-import addFormats, { type FormatName } from 'ajv-formats';
 import { Ajv } from 'ajv';
+import addFormats, { type FormatName } from 'ajv-formats';
 import fc from 'fast-check';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -94,7 +94,12 @@ const DATE_TIMES = [
   ...['\n', '\t', '\v', '\f', '\r', '\u00a0', '\u3000', '\ufeff', '\u2028'].map((s) => `2021-01-01${s}00:00:00Z`),
   ...['0001-01-01T00:00:00+15:59', '9999-12-31T23:59:59.9999999Z', '9999-12-31T23:59:59-15:00', '0000-02-29T00:00:00Z'],
   ...['2016-12-31T23:59:60Z', '2016-12-31T23:59:60.5Z', '2016-12-31T15:59:60-08:00', '2016-12-31T24:59:60+01:00'],
-  ...['2016-12-31T15:59:60.123-08:00', '2016-12-31T23:59:60.0000001Z', '2021-06-15T23:59:60Z', '2016-12-31T23:59:60.0Z'],
+  ...[
+    '2016-12-31T15:59:60.123-08:00',
+    '2016-12-31T23:59:60.0000001Z',
+    '2021-06-15T23:59:60Z',
+    '2016-12-31T23:59:60.0Z',
+  ],
   ...['+15:59', '+16:00', '-16:00', '+23:59', '+05', '+0530', '-00:00', '-15:59'].map((z) => `2021-01-01T10:00:00${z}`),
   ...['5', '05', '0000005', '0000015', '1234565', '999999', '9999999', '1'.repeat(100), '1'.repeat(110)].map(
     (digits) => `2021-01-01T00:00:00.${digits}Z`,
@@ -109,18 +114,30 @@ const DATE_TIMES = [
 ];
 
 const two = (max: number) => fc.nat(max).map((n) => String(n).padStart(2, '0'));
-const year = fc.oneof(fc.constantFrom('0000', '0001', '1582', '1900', '2000', '9999'), fc.nat(9999).map((n) => String(n).padStart(4, '0')));
+const year = fc.oneof(
+  fc.constantFrom('0000', '0001', '1582', '1900', '2000', '9999'),
+  fc.nat(9999).map((n) => String(n).padStart(4, '0')),
+);
 const dateText = fc.tuple(year, two(13), two(32)).map((parts) => parts.join('-'));
 const timeText = fc.tuple(two(24), two(60), two(61)).map((parts) => parts.join(':'));
 const leapText = fc.constantFrom('23:59:60', '15:59:60', '24:59:60', '22:29:60');
-const fraction = fc.oneof(fc.constant(''), fc.stringMatching(/^\.[0-9]{1,9}$/), fc.stringMatching(/^\.[0-9]{100,135}$/));
+const fraction = fc.oneof(
+  fc.constant(''),
+  fc.stringMatching(/^\.[0-9]{1,9}$/),
+  fc.stringMatching(/^\.[0-9]{100,135}$/),
+);
 const zone = fc.oneof(
   fc.constantFrom('Z', 'z', '+01:00', '-08:00', '+01:30'),
   fc.tuple(fc.constantFrom('+', '-'), two(24), fc.constantFrom(':', ''), two(60)).map((parts) => parts.join('')),
   fc.tuple(fc.constantFrom('+', '-'), two(24)).map((parts) => parts.join('')),
 );
-const separator = fc.oneof({ weight: 8, arbitrary: fc.constantFrom('T', 't', ' ') }, { weight: 1, arbitrary: fc.constantFrom('\n', '\t', '\u00a0') });
-const dateTimeText = fc.tuple(dateText, separator, fc.oneof(timeText, leapText), fraction, zone).map((parts) => parts.join(''));
+const separator = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom('T', 't', ' ') },
+  { weight: 1, arbitrary: fc.constantFrom('\n', '\t', '\u00a0') },
+);
+const dateTimeText = fc
+  .tuple(dateText, separator, fc.oneof(timeText, leapText), fraction, zone)
+  .map((parts) => parts.join(''));
 
 t.test('a date-time that ajv accepts is stored as Postgres reads it, or refused as Postgres refuses it', async (t) => {
   const client = await connect(t);
@@ -177,24 +194,61 @@ t.test('a number is stored as the double that prints as it, or refused', async (
   for (const text of ['0.1', '-0.0', '1e308', '5e-324', '0.30000000000000004', '1e23', '9007199254740992', '1.10']) {
     t.equal(outcome(text), WRITTEN, `${text} is stored`);
   }
-  for (const text of ['9007199254740993', '0.1000000000000000055', '1e400', '-1e400', '1e-400', '1.0000000000000000001']) {
+  for (const text of [
+    '9007199254740993',
+    '0.1000000000000000055',
+    '1e400',
+    '-1e400',
+    '1e-400',
+    '1.0000000000000000001',
+  ]) {
     t.equal(outcome(text), UNSTORABLE, `${text} is refused`);
   }
   const client = await connect(t);
   const doubles = fc.sample(fc.double({ noNaN: true, noDefaultInfinity: true }), RUNS);
-  await compare(t, client, 'double', doubles, doubles.map((value) => (Object.is(value, -0) ? '-0' : String(value))));
+  await compare(
+    t,
+    client,
+    'double',
+    doubles,
+    doubles.map((value) => (Object.is(value, -0) ? '-0' : String(value))),
+  );
 });
 
 t.test('text and jsonb are stored as sent, or refused where Postgres refuses', async (t) => {
   const client = await connect(t);
-  const texts = ['', '\\.', '\\N', 'tab\t', 'a\u0001', '\ufffe', '😀', 'é', 'e\u0301', 'x'.repeat(5_000), 'ä'.repeat(40)];
+  const texts = [
+    '',
+    '\\.',
+    '\\N',
+    'tab\t',
+    'a\u0001',
+    '\ufffe',
+    '😀',
+    'é',
+    'e\u0301',
+    'x'.repeat(5_000),
+    'ä'.repeat(40),
+  ];
   await compare(t, client, 'text', texts, texts);
   const refused = await asWeWrite(client, 'text', ['a\0b', '\ud800', '\udc00\ud800']);
   t.strictSame(refused, [null, null, null]);
   const documents = [
-    ...['{"a":"x\\u0000y"}', '{"a\\u0000":1}', '{"a":"\\ud800"}', '{"a":"\\udc00\\ud800"}', '{"a":1e400}', '{"\\ud800":1}'],
+    ...[
+      '{"a":"x\\u0000y"}',
+      '{"a\\u0000":1}',
+      '{"a":"\\ud800"}',
+      '{"a":"\\udc00\\ud800"}',
+      '{"a":1e400}',
+      '{"\\ud800":1}',
+    ],
     ...['{"a":1e131071}', '{"a":1e131072}', '{"a":1e-16383}', '{"a":1e-16384}', '{"a":[1.5,9007199254740993,0.1]}'],
-    ...['[12345678901234567890.123456789, "12345678901234567890"]', '{"a":"exact:1"}', '{"__proto__":{"x":1e30}}', '[]'],
+    ...[
+      '[12345678901234567890.123456789, "12345678901234567890"]',
+      '{"a":"exact:1"}',
+      '{"__proto__":{"x":1e30}}',
+      '[]',
+    ],
   ];
   const random = fc.sample(fc.json(), 500);
   const all = [...documents, ...random];

@@ -22,7 +22,10 @@ t.test('the same ids at once, in opposite order, in small and in large batches',
   const server = await startServer(t, { databaseUrl, schemaDir });
 
   for (const [round, count] of [500, 500, 500, 150_000].entries()) {
-    const events = Array.from({ length: count }, (_, index) => ({ id: round * 1_000_000 + index, from: 'x'.repeat(40) }));
+    const events = Array.from({ length: count }, (_, index) => ({
+      id: round * 1_000_000 + index,
+      from: 'x'.repeat(40),
+    }));
     const answers = await Promise.all([
       post(server, ndjsonOf(events)),
       post(server, ndjsonOf(events.toReversed())),
@@ -41,11 +44,9 @@ t.test('the same ids at once, in opposite order, in small and in large batches',
   t.equal(n, 151_500);
 
   const again = await post(server, ndjson({ id: 0 }, { id: -1 }, { id: 1 }, { id: -1 }));
-  t.strictSame(lines(await get(server, again.json.links.lines)).map(({ verdict }) => verdict), [
-    'duplicate',
-    'accepted',
-    'duplicate',
-    'duplicate',
-  ]);
+  t.strictSame(
+    lines(await get(server, again.json.links.lines)).map(({ verdict }) => verdict),
+    ['duplicate', 'accepted', 'duplicate', 'duplicate'],
+  );
   t.strictSame(await query('SELECT _line FROM events."order" WHERE id = -1'), [{ _line: 2 }], 'the first line wins');
 });

@@ -35,28 +35,35 @@ t.test('an unforeseen refusal costs one line, in a small batch and in a large on
   const all = Array.from({ length: count }, (_, index) => (index % 30_000 === 29_999 ? forbidden : good));
   const large = await post(server, ndjson(...all));
   t.strictSame(large.json.lines, { received: count, accepted: count - 3, rejected: 3, duplicate: 0, blank: 0 });
-  t.strictSame(large.json.rejections.map(({ line }: { line: number }) => line).sort((a: number, b: number) => a - b), [
-    30_000, 60_000, 90_000,
-  ]);
+  t.strictSame(
+    large.json.rejections.map(({ line }: { line: number }) => line).sort((a: number, b: number) => a - b),
+    [30_000, 60_000, 90_000],
+  );
   t.ok(addsUp(large.json));
   t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: count }]);
 });
 
-t.test('a rule that only shows in final: a small batch loses the line, a large one is aborted as a whole', async (t) => {
-  const { url: databaseUrl, query } = await testDatabase(t);
-  const server = await startServer(t, { databaseUrl });
-  await query(`
+t.test(
+  'a rule that only shows in final: a small batch loses the line, a large one is aborted as a whole',
+  async (t) => {
+    const { url: databaseUrl, query } = await testDatabase(t);
+    const server = await startServer(t, { databaseUrl });
+    await query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
       IF new.phone_number = 'forbidden' THEN RAISE check_violation USING MESSAGE = 'not this one'; END IF;
       RETURN new;
     END $$;
     CREATE TRIGGER refuse BEFORE INSERT ON events.user_event FOR EACH ROW EXECUTE FUNCTION refuse()`);
-  const small = await post(server, ndjson(good, forbidden, good));
-  t.match(small, { status: 207, json: { lines: { accepted: 2, rejected: 1 }, rejections: [{ line: 2, code: 'unstorable_value' }] } });
+    const small = await post(server, ndjson(good, forbidden, good));
+    t.match(small, {
+      status: 207,
+      json: { lines: { accepted: 2, rejected: 1 }, rejections: [{ line: 2, code: 'unstorable_value' }] },
+    });
 
-  const large = await post(server, ndjson(forbidden, ...Array.from({ length: 90_000 }, () => good)));
-  t.match(large, { status: 422, json: { status: 'aborted', reason: /not this one/, lines: { accepted: 0 } } });
-  t.ok(addsUp(large.json));
-  t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: 2 }]);
-});
+    const large = await post(server, ndjson(forbidden, ...Array.from({ length: 90_000 }, () => good)));
+    t.match(large, { status: 422, json: { status: 'aborted', reason: /not this one/, lines: { accepted: 0 } } });
+    t.ok(addsUp(large.json));
+    t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: 2 }]);
+  },
+);

@@ -41,8 +41,6 @@ export function draftOf(root: unknown): Draft {
 export class SchemaDocument {
   readonly root: unknown;
   readonly draft: Draft;
-  /** Objects and arrays in it. */
-  size = 0;
   private readonly bases = new Map<object, string>();
   private readonly resources = new Map<string, Place>();
   private readonly anchors = new Map<string, Place>();
@@ -63,7 +61,6 @@ export class SchemaDocument {
       const [value, pointer, base, depth] = stack.pop()!;
       if (depth > MAX_DEPTH) throw new SchemaFault(`the document is nested deeper than ${MAX_DEPTH} levels`, pointer);
       if (typeof value !== 'object' || value === null) continue;
-      this.size++;
       const here = isObject(value) ? this.enter(value, base) : base;
       if (isObject(value)) found.push([value, pointer, here]);
       this.bases.set(value, here);
