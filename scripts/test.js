@@ -50,11 +50,12 @@ async function main(args) {
   const scratch = mkdtempSync(join(tmpdir(), 'sluice-'));
   // Postgres may have to run as another user.
   chmodSync(scratch, 0o755);
-  const postgres = await startPostgres(scratch);
+  let postgres;
   try {
+    postgres = await startPostgres(scratch);
     await runTap(args, join(scratch, 'results.tap'), postgres.url);
   } finally {
-    await postgres.stop();
+    await postgres?.stop();
     rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -75,10 +76,10 @@ async function runTap(args, results, url) {
     env: { SLUICE_TEST_DATABASE_URL: url },
     copy: process.stdout.isTTY ? undefined : results,
   });
-  const { ok, count } = await readResults(results);
+  const ok = await readResults(results);
   if (counts.failed > 0) return;
-  if (count === 0) throw fault('no test ran');
-  if (code !== 0 || !ok) throw fault(`tap ended with ${code}, the results are ${ok ? 'good' : 'not whole'}`);
+  if (counts.passed === 0) throw fault('no test ran');
+  if (code !== 0 || !ok) throw fault(`tap ended with ${code}, its results are ${ok ? 'complete' : 'not complete'}`);
 }
 
 /** Counts what tap counts: assertions, and subtests without any; plus whether the whole run holds together. */
@@ -91,8 +92,8 @@ async function readResults(file) {
   input.on('data', (text) => parser.write(text));
   await finished(input);
   parser.end();
-  const { ok, bailout, count } = await complete;
-  return { ok: ok && !bailout, count };
+  const { ok, bailout } = await complete;
+  return ok && !bailout;
 }
 
 /**

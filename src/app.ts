@@ -33,6 +33,9 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
     loggerInstance: log as FastifyBaseLogger,
     // Requests are told of by their batches; a line for each of thousands of single events tells nobody anything.
     logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: (error, _request, reply) => sendProblem(reply as FastifyReply, toProblem(error)),
+    // A request that comes too late is told so in our own words, by the hook below.
+    return503OnClosing: false,
     // Bodies are streamed, and their time is bounded by their idle time instead.
     requestTimeout: 0,
     clientErrorHandler(error, socket) {
@@ -55,6 +58,9 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
   server.addHook('preClose', async () => {
     isClosing = true;
   });
+  server.addHook('onRequest', async () => {
+    if (isClosing) throw new Problem('shutting_down', 'This process takes no more requests', { retryAfter: 1 });
+  });
   server.addHook('onSend', async (_request, reply) => {
     if (isClosing) reply.header('connection', 'close');
   });
@@ -64,7 +70,11 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
     if (problem.status >= 500) request.log.error({ err: error.cause ?? error, code: problem.code }, 'request failed');
     return sendProblem(reply, problem);
   });
-  server.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(server, request.method, request.url)));
+  server.setNotFoundHandler((request, reply) => {
+    const problem = notFound(server, request.method, request.url);
+    if (problem.code === 'method_not_allowed') reply.header('allow', (problem.members.allowed as string[]).join(', '));
+    return sendProblem(reply, problem);
+  });
 
   await server.register(multipart, { throwFileSizeLimit: false });
   // Every other body reaches its route as the stream it is.

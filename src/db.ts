@@ -40,6 +40,8 @@ export function openDatabase({ url, poolSize }: DatabaseSettings): Database {
       },
     },
     acquireConnectionTimeout: 10_000,
+    // Whoever asked is told by an exception; knex would print it a second time, with a stack.
+    log: { warn() {}, error() {}, deprecate() {}, debug() {} },
   });
 }
 

@@ -20,7 +20,7 @@ import type { Claim } from './load/idempotency.ts';
 import { Loading } from './load/loading.ts';
 import type { FileRecord, StoredAnswer } from './load/record.ts';
 import type { LineError, Refusal } from './model.ts';
-import { Tally } from './report/tally.ts';
+import { DRY_RUN_REJECTIONS, Tally } from './report/tally.ts';
 import type { Registry, SchemaVersion } from './schema/registry.ts';
 
 /** One file of an upload. */
@@ -45,6 +45,8 @@ export interface Upload {
   dryRun: boolean;
   onError: 'continue' | 'abort';
   maxRejected: RejectionBound | null;
+  /** Whether the report is to have all rejections. */
+  full: boolean;
   claim: Claim | null;
   files: AsyncIterable<UploadFile>;
 }
@@ -66,9 +68,9 @@ export interface IngestContext {
  * @throws {Problem} if nothing could be stored; the client's or the network's error if the upload broke off
  */
 export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
-  const { batchId, receivedAt, dryRun, claim } = upload;
+  const { batchId, receivedAt, dryRun, claim, full } = upload;
   const { db, limits, process } = context;
-  const tally = new Tally();
+  const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
   const options = { batchId, receivedAt, dryRun, claim, process, rejections: limits.rejections };
   return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files);
 }

@@ -587,7 +587,7 @@ export interface components {
         max_rejected: string;
         /**
          * @description `rejected`: at most 1,000 rejections in the report, all of them behind its link. `summary`: none. `full`: all of
-         *     them, and the verdict of every line; a dry run, which stores nothing, keeps to the first 1,000 without verdicts
+         *     them, and the verdict of every line; a dry run, which stores nothing, keeps to the first 100,000 without verdicts
          */
         report: "rejected" | "summary" | "full";
         /**
@@ -634,7 +634,7 @@ export interface operations {
                 max_rejected?: components["parameters"]["max_rejected"];
                 /**
                  * @description `rejected`: at most 1,000 rejections in the report, all of them behind its link. `summary`: none. `full`: all of
-                 *     them, and the verdict of every line; a dry run, which stores nothing, keeps to the first 1,000 without verdicts
+                 *     them, and the verdict of every line; a dry run, which stores nothing, keeps to the first 100,000 without verdicts
                  */
                 report?: components["parameters"]["report"];
             };

@@ -3,7 +3,9 @@
 import type { Cause, LineError, Rejection, ReportedRejection } from '../model.ts';
 
 /** Rejections inline in a report; the rest is behind its link. */
-export const INLINE_REJECTIONS = 1_000;
+const INLINE_REJECTIONS = 1_000;
+/** The same in the full report of a dry run, which has no link to the rest. */
+export const DRY_RUN_REJECTIONS = 100_000;
 /** Causes kept apart; what comes after them is counted together per code. */
 const MOST_CAUSES = 100;
 
@@ -17,6 +19,12 @@ export class Tally {
   firstPassed = 0;
   readonly rejections: ReportedRejection[] = [];
   readonly #causes = new Map<string, Cause>();
+  readonly #inline: number;
+
+  /** @param inline rejections to keep for the report */
+  constructor(inline = INLINE_REJECTIONS) {
+    this.#inline = inline;
+  }
 
   get passedTotal(): number {
     let total = 0;
@@ -32,7 +40,7 @@ export class Tally {
   reject(rejection: Rejection): void {
     this.rejected++;
     this.#countCause(rejection);
-    if (this.rejections.length < INLINE_REJECTIONS) this.rejections.push(reportedRejection(rejection));
+    if (this.rejections.length < this.#inline) this.rejections.push(reportedRejection(rejection));
   }
 
   /** Takes back a line that passed validation but that Postgres refused after all. */

@@ -51,6 +51,7 @@ async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply
     dryRun: options.dryRun,
     onError: options.onError,
     maxRejected: options.maxRejected,
+    full: options.report === 'full',
     claim,
     files: uploadFiles(request, config.limits),
   };

@@ -79,7 +79,8 @@ class Planner implements Standing {
   }
 
   add(version: PlannedVersion): ObjectShape {
-    const tree = growTree(version.root, this.#kinds, this.#views, this);
+    const hasId = [...version.schemas].some((schema) => schema['x-id'] === true);
+    const tree = growTree(version.root, this.#kinds, this.#views, this, hasId);
     this.#warnOfRoom(tree, version.file);
     const leaves = leavesOf(tree.places).filter((place) => place.hasColumn);
     const names = this.#nameNew(leaves, version.file);

@@ -14,7 +14,7 @@ export function syntaxErrorAt(text: string): number {
   for (let at = skip(text, 0); at < text.length; at = skip(text, TOKEN.lastIndex)) {
     TOKEN.lastIndex = at;
     const token = TOKEN.exec(text)?.[0];
-    const next = token === undefined ? undefined : after(token, expected, open);
+    const next: Expected | undefined = token === undefined ? undefined : after(token, expected, open);
     if (next === undefined) return at;
     expected = next;
   }
@@ -34,8 +34,10 @@ function after(token: string, expected: Expected, open: string[]): Expected | un
     return token.startsWith('"') ? 'colon' : undefined;
   }
   if (token === ']' && expected === 'value or ]') return close();
-  if (token === '{') return open.push('}') && 'name or }';
-  if (token === '[') return open.push(']') && 'value or ]';
+  if (token === '{' || token === '[') {
+    open.push(token === '{' ? '}' : ']');
+    return token === '{' ? 'name or }' : 'value or ]';
+  }
   return /^[}\],:]/.test(token) ? undefined : 'more or end';
 }
 

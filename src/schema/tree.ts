@@ -53,15 +53,20 @@ export interface Tree {
   dropped: Place[];
 }
 
-/** The tree of one version, cut to what fits beside the standing columns. */
-export function growTree(schema: Schema, kinds: Kinds, views: Views, standing: Standing): Tree {
-  return new Grower(kinds, views, standing).grow(schema);
+/**
+ * The tree of one version, cut to what fits beside the standing columns.
+ * @param hasId whether there is an `x-id` to look for: objects on the way to it are spread in any case
+ */
+export function growTree(schema: Schema, kinds: Kinds, views: Views, standing: Standing, hasId: boolean): Tree {
+  return new Grower(kinds, views, standing).grow(schema, hasId);
 }
 
 class Grower {
   readonly #kinds: Kinds;
   readonly #views: Views;
   readonly #standing: Standing;
+  /** Pointers of the objects around an id. */
+  readonly #aroundId = new Set<string>();
   /** Columns of the table as the tree now stands. */
   #count: number;
 
@@ -72,12 +77,25 @@ class Grower {
     this.#count = standing.count;
   }
 
-  grow(schema: Schema): Tree {
+  grow(schema: Schema, hasId: boolean): Tree {
     const root = this.#views.top(schema);
     const places = this.#placesOf(root, null);
+    if (hasId) this.#seekId(places);
     const folded = [...this.#spread(places), ...this.#fold(places)];
     const dropped = this.#drop(places);
     return { closed: root.closed, places, folded, dropped };
+  }
+
+  /** Nearest first. A subschema that is met again would lead to the same id again. */
+  #seekId(places: readonly Place[]): void {
+    const met = new Set<Schema>();
+    const waiting = [...places];
+    for (const place of waiting) {
+      for (let at = place.id ? place.parent : null; at !== null; at = at.parent) this.#aroundId.add(at.pointer);
+      if (place.view === null || met.has(place.schema)) continue;
+      met.add(place.schema);
+      waiting.push(...this.#placesOf(place.view, place));
+    }
   }
 
   /** Level by level, and no further once it is clear that the next level would be folded. Returns what was left out. */
@@ -128,7 +146,7 @@ class Grower {
       this.#count--;
       dropped.push(place);
     }
-    return dropped;
+    return dropped.reverse();
   }
 
   #isNew(place: Place): boolean {
@@ -137,7 +155,7 @@ class Grower {
 
   /** Columns that exist stay what they are, and an id must have one. */
   #isPinned(place: Place): boolean {
-    return this.#standing.isSpread(place.pointer) || leavesOf(place.children ?? []).some((leaf) => leaf.id);
+    return this.#standing.isSpread(place.pointer) || this.#aroundId.has(place.pointer);
   }
 
   #placesOf(view: ObjectView, parent: Place | null): Place[] {
