@@ -40,7 +40,7 @@ export interface GeneratedLine {
 }
 
 const NAMES = ['ada', 'grace', 'edsger', 'barbara', 'donald', 'radia', 'tony', 'frances'];
-const HOSTS = ['example.com', 'mail.example.org', 'post.example.net'];
+const HOSTS = ['example.com', 'example.org', 'example.net'];
 const BASE = Date.UTC(2026, 0, 1);
 
 /** Lines one by one, with their line endings. */
@@ -61,8 +61,8 @@ export function* generate({ lines, seed, bad, lineLimit = 1_048_576 }: Generator
 function goodLine(index: number, next: () => number): string {
   const name = NAMES[Math.floor(next() * NAMES.length)]!;
   const host = HOSTS[Math.floor(next() * HOSTS.length)]!;
-  const time = new Date(BASE + Math.floor(next() * 31_000_000_000)).toISOString();
-  const phone = `+49${String(Math.floor(next() * 1e10)).padStart(10, '0')}`;
+  const time = `${new Date(BASE + Math.floor(next() * 31_000_000_000)).toISOString().slice(0, 19)}Z`;
+  const phone = `+49${String(Math.floor(next() * 1e8)).padStart(8, '0')}`;
   const date = time.slice(0, 10);
   const type = Math.floor(next() * 20);
   return `{"event_type":${type},"event_time":"${time}","data":{"user_email":"${name}.${index}@${host}","phone_number":"${phone}"},"processing_date":"${date}"}`;

@@ -3,7 +3,7 @@
 //   npm run bench -- --lines 100000   another size
 //   npm run bench -- --memory         peak memory of a 2 GB upload against one of 100 MB
 import { spawn } from 'node:child_process';
-import { createReadStream, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, createReadStream, existsSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     memory: { type: 'boolean', default: false },
     json: { type: 'string' },
+    profile: { type: 'boolean', default: false },
   },
 });
 
@@ -39,7 +40,7 @@ interface Server {
 }
 
 async function startServer(databaseUrl: string): Promise<Server> {
-  const child = spawn(process.execPath, ['bin/sluice.js', 'serve'], {
+  const child = spawn(process.execPath, [...(options.profile ? ['--cpu-prof', '--cpu-prof-dir=bench/results'] : []), 'bin/sluice.js', 'serve'], {
     env: { ...process.env, DATABASE_URL: databaseUrl, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'info' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -165,17 +166,29 @@ async function benchMemory(directory: string, url: string): Promise<object> {
   return { peaks, difference };
 }
 
+async function administer(sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+}
+
 const directory = await mkdtemp(join(existsSync('/tmp') ? '/tmp' : tmpdir(), 'sluice-bench-'));
-mkdirSync(directory, { recursive: true });
+chmodSync(directory, 0o755);
 const embedded =
   process.env.DATABASE_URL === undefined
     ? await startEmbedded({ dataDir: join(directory, 'db'), log: pino({ level: 'warn' }) })
     : undefined;
-const url = process.env.DATABASE_URL ?? embedded!.url;
+const server = process.env.DATABASE_URL ?? embedded!.url;
+// Tables are emptied between rounds, so everything happens in a database of the bench's own.
+const database = `sluice_bench_${process.pid}`;
+await administer(`CREATE DATABASE ${database}`);
+const url = Object.assign(new URL(server), { pathname: `/${database}` }).href;
 try {
   const result = options.memory ? await benchMemory(directory, url) : await benchLoad(directory, url);
   if (options.json !== undefined) await writeFile(options.json, JSON.stringify(result, null, 2));
 } finally {
+  await administer(`DROP DATABASE ${database} WITH (FORCE)`);
   await embedded?.stop();
   rmSync(directory, { recursive: true, force: true });
 }
