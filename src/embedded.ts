@@ -123,6 +123,7 @@ interface Attempt {
 /** Looks who keeps a Postgres on the data until one takes connections; every wait in it is bounded. */
 async function startOrAdopt(attempt: Attempt): Promise<Embedded> {
   let asked = 0;
+  let waiting = false;
   for (const began = Date.now(); ; await sleep(100)) {
     const keeper = keeperOf(attempt.at.data);
     let outcome: Embedded | string = `process ${keeper.pid} holds ${attempt.at.data} and does not end: stop it`;
@@ -135,6 +136,8 @@ async function startOrAdopt(attempt: Attempt): Promise<Embedded> {
       asked = keeper.pid;
     }
     if (typeof outcome === 'object') return outcome;
+    if (!waiting) attempt.log.info({ pid: keeper.pid, state: keeper.state }, 'waiting for another embedded Postgres');
+    waiting = true;
     if (Date.now() - began > (keeper.state === 'kept' ? READY_MS : ENDING_MS)) throw new StartError(outcome);
   }
 }
@@ -155,7 +158,7 @@ async function adopt({ at, password, log }: Attempt, { port, pid, ready }: Keepe
  */
 async function start({ at, password, postgres, account, settings, log }: Attempt): Promise<Embedded | string> {
   const port = await freePort();
-  const output = openLog(at);
+  const output = openLog(at, account);
   const options = Object.entries({ ...settings, port: String(port) }).map(([name, value]) => `--${name}=${value}`);
   const server = supervise(account, postgres, ['-D', at.data, ...options], output.fd);
   closeSync(output.fd);

@@ -86,7 +86,7 @@ t.test('every payload gets the verdict of plain ajv, and can be read back from i
     'every verdict is that of ajv on the original schema',
   );
   t.equal(report.lines.accepted, all.filter(({ isValid }) => isValid).length);
-  t.ok(report.lines.accepted >= payloads.length * 0.9);
+  t.ok(report.lines.accepted > 150, `${report.lines.accepted} accepted`);
   t.ok(report.rejections.every(({ code }: { code: string }) => code === 'schema_violation'));
 
   const registry = await loadFolder(folder);

@@ -5,6 +5,7 @@ import {
   chownSync,
   closeSync,
   existsSync,
+  fchownSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -33,6 +34,9 @@ const LOG_BYTES = 4 * 1024 * 1024;
 const INITDB_MS = 120_000;
 
 const SCRATCH = /^postgres\.new-(\d+)-/;
+
+/** Names of what this process is initialising. */
+const ours = new Set<string>();
 
 /** Where the parts of one embedded Postgres lie. */
 export function layout(home: string) {
@@ -76,7 +80,9 @@ export function readPassword(at: Layout): string {
 }
 
 async function initialise(at: Layout, binaries: Binaries, account: Account): Promise<void> {
-  const scratch = join(at.home, `postgres.new-${process.pid}-${randomBytes(4).toString('hex')}`);
+  const name = `postgres.new-${process.pid}-${randomBytes(4).toString('hex')}`;
+  ours.add(name);
+  const scratch = join(at.home, name);
   const [data, password] = [join(scratch, 'data'), join(scratch, 'password')];
   try {
     for (const folder of [scratch, data]) mkdirSync(folder, { mode: 0o700 });
@@ -84,7 +90,7 @@ async function initialise(at: Layout, binaries: Binaries, account: Account): Pro
     for (const path of [data, password, scratch]) {
       if (account.owner) chownSync(path, account.owner.uid, account.owner.gid);
     }
-    const log = openLog(at);
+    const log = openLog(at, account);
     const initdb = supervise(
       account,
       binaries.initdb,
@@ -98,7 +104,8 @@ async function initialise(at: Layout, binaries: Binaries, account: Account): Pro
     if (code !== 0) throw new StartError(`initdb failed: ${log.reason() || `exit code ${code}`}`);
     moveIntoPlace(scratch, at);
   } finally {
-    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+    remove(scratch);
+    ours.delete(name);
   }
 }
 
@@ -119,14 +126,23 @@ function moveIntoPlace(scratch: string, at: Layout): void {
 async function scratchOfOthers(home: string): Promise<void> {
   for (const until = Date.now() + INITDB_MS; Date.now() < until; await sleep(100)) {
     const others = readdirSync(home).filter((name) => SCRATCH.test(name));
-    const dead = others.filter((name) => !alive(Number(SCRATCH.exec(name)![1])));
-    for (const name of dead) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 5 });
+    const dead = others.filter((name) => !ours.has(name) && !alive(Number(SCRATCH.exec(name)![1])));
+    for (const name of dead) remove(join(home, name));
     if (dead.length === others.length || existsSync(join(home, 'postgres'))) return;
   }
 }
 
+/** What cannot be removed (another user's, or its initdb is just ending) is in nobody's way. */
+function remove(scratch: string): void {
+  try {
+    rmSync(scratch, { recursive: true, force: true, maxRetries: 5 });
+  } catch {
+    // The next start tries again.
+  }
+}
+
 function alive(pid: number): boolean {
-  // Our own pid on it: of a process before us that had the same one.
+  // Our own pid on what is not ours: of a process before us that had the same one.
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
@@ -137,9 +153,11 @@ function alive(pid: number): boolean {
 }
 
 /** Postgres's log, open for appending. `reason()` is why it failed, from what it has written since. */
-export function openLog(at: Layout): { fd: number; reason(): string } {
+export function openLog(at: Layout, { owner }: Account): { fd: number; reason(): string } {
   if ((statSync(at.log, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) renameSync(at.log, `${at.log}.1`);
   const fd = openSync(at.log, 'a', 0o600);
+  // The user whose data it is can then start without root as well.
+  if (owner) fchownSync(fd, owner.uid, owner.gid);
   const from = statSync(at.log).size;
   return { fd, reason: () => reasonIn(readFrom(at.log, from)) };
 }
@@ -148,11 +166,8 @@ function readFrom(file: string, from: number): string {
   const fd = openSync(file, 'r');
   try {
     const bytes = Buffer.alloc(64 * 1024);
-    return bytes.toString(
-      'utf8',
-      0,
-      readSync(fd, bytes, 0, bytes.length, Math.max(from, statSync(file).size - bytes.length)),
-    );
+    const length = readSync(fd, bytes, 0, bytes.length, Math.max(from, statSync(file).size - bytes.length));
+    return bytes.toString('utf8', 0, length);
   } finally {
     closeSync(fd);
   }

@@ -45,5 +45,6 @@ function reasonOf(errors: readonly ErrorObject[]): string {
 
 function messageOf(error: ErrorObject): string {
   if (error.keyword === 'enum') return `must be one of ${error.params.allowedValues.join(', ')}`;
+  if (Array.isArray(error.params.type)) return `must be ${error.params.type.join(' or ')}`;
   return error.message ?? `must satisfy ${error.keyword}`;
 }

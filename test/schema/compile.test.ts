@@ -185,6 +185,5 @@ t.test('a schema that ajv cannot compile is a fault that names it', async (t) =>
     new SchemaFolderError('in use', [{ file: 'a/1.0.0.json', place: '', reason: 'too deep to be compiled' }]),
   );
   const broken = new Validator('b/1.0.0.json', () => bundleOf({ $ref: '#/nowhere' }), new ValidatorCache());
-  t.throws(() => broken.explain({}), { message: /
-b\/1\.0\.0\.json: cannot be compiled: / });
+  t.throws(() => broken.explain({}), { message: /b.1.0.0.json: cannot be compiled: / });
 });

@@ -4,6 +4,7 @@ import type { Atom } from './atom.ts';
 import { type Automaton, automatonOf } from './automaton.ts';
 import type { Budget } from './budget.ts';
 import { formatWithin, STRING_FORMATS } from './format.ts';
+import { conditionsOf } from './lookahead.ts';
 import { EMPTY, found, type Outcome, unknown } from './outcome.ts';
 import { compilePattern } from './pattern.ts';
 import { codePoints } from './value.ts';
@@ -77,33 +78,63 @@ export class StringStore {
     return this.bySearch(budget);
   }
 
+  /** By automata. An expression that must not match may have several reasons not to: each is a question of its own. */
   private bySearch(budget: Budget): Outcome {
-    const hits: Automaton[] = [];
-    const misses: Automaton[] = [];
-    const widened: Automaton[] = [];
-    const sort = (automaton: Automaton, yes: boolean, exact: boolean) => {
-      if (yes) hits.push(automaton);
-      else if (exact && automaton.exact) misses.push(automaton);
-      else widened.push(automaton);
-    };
-    for (const [pattern, yes] of this.patterns) sort(automatonOf(compilePattern(pattern)), yes, true);
+    let ways: Way[] = [{ hits: [], misses: [], widened: [] }];
+    const expressions: [RegExp, boolean, boolean][] = [];
+    for (const [pattern, yes] of this.patterns) expressions.push([compilePattern(pattern), yes, true]);
     for (const [format, yes] of this.formats) {
       const { regex, exact } = STRING_FORMATS.get(format)!;
-      sort(automatonOf(regex), yes, exact);
+      expressions.push([regex, yes, exact]);
     }
-    if (this.excluded.size > 0) misses.push(automatonOf(literally(this.excluded)));
+    if (this.excluded.size > 0) expressions.push([literally(this.excluded), false, true]);
+    for (const [regex, yes, exact] of expressions) {
+      const { hits, misses } = conditionsOf(regex);
+      const all: [RegExp, boolean][] = [...hits.map(wanted(yes)), ...misses.map(wanted(!yes))];
+      ways = yes
+        ? ways.map((way) => all.reduce((to, [part, match]) => extend(to, part, match, exact), way))
+        : ways.flatMap((way) => all.map(([part, match]) => extend(way, part, match, exact)));
+      if (ways.length > MAX_WAYS) return unknown('too many look-aheads');
+    }
+    let open = false;
+    for (const way of ways) {
+      const outcome = this.oneWay(way, budget);
+      if (outcome.kind === 'found') return outcome;
+      open ||= outcome.kind === 'unknown';
+    }
+    return open ? unknown('the regular expressions or formats could not be decided') : EMPTY;
+  }
+
+  private oneWay({ hits, misses, widened }: Way, budget: Budget): Outcome {
     const query = { hits, misses, min: this.min, max: this.max };
     const result = findWords(query, 40, budget);
     const word = result.words.find((text) => this.fits(text));
     if (word !== undefined) return found(word);
     if (result.complete) return EMPTY;
-    if (widened.length > 0) {
-      const other = findWords({ ...query, misses: [...misses, ...widened] }, 40, budget);
-      const text = other.words.find((candidate) => this.fits(candidate));
-      if (text !== undefined) return found(text);
-    }
-    return unknown('the regular expressions or formats could not be decided');
+    const other = widened.length > 0 ? findWords({ ...query, misses: [...misses, ...widened] }, 40, budget).words : [];
+    const text = other.find((candidate) => this.fits(candidate));
+    return text === undefined ? unknown('') : found(text);
   }
+}
+
+const MAX_WAYS = 64;
+
+/** One question for the automata; `widened` cannot be part of a proof. */
+interface Way {
+  hits: readonly Automaton[];
+  misses: readonly Automaton[];
+  widened: readonly Automaton[];
+}
+
+const wanted =
+  (yes: boolean) =>
+  (regex: RegExp): [RegExp, boolean] => [regex, yes];
+
+function extend(way: Way, regex: RegExp, match: boolean, exact: boolean): Way {
+  const automaton = automatonOf(regex);
+  if (match) return { ...way, hits: [...way.hits, automaton] };
+  if (exact && automaton.exact) return { ...way, misses: [...way.misses, automaton] };
+  return { ...way, widened: [...way.widened, automaton] };
 }
 
 /** An expression that matches exactly these texts. */

@@ -92,6 +92,13 @@ export const DRAFT_07: Record<string, Row[]> = {
     ['=', { type: 'string', allOf: [{ pattern: '^a' }, { pattern: 'b$' }] }, { type: 'string', pattern: '^a[^]*b$' }],
     ['>', { type: 'string', pattern: '^[\\w-.]+$' }, { type: 'string', pattern: '^\\S+$' }],
     ['>', { type: 'string', pattern: '\\bfoo\\b' }, { type: 'string', pattern: 'foo' }],
+    ['=', { type: 'string', pattern: '^(?!\\s*$).+$' }, { type: 'string', pattern: '^.*\\S.*$', minLength: 1 }],
+    [
+      '<',
+      { type: 'string', pattern: '^(?=.*[a-z]).{8,}$' },
+      { type: 'string', pattern: '^(?=.*[a-z])(?=.*\\d).{8,}$' },
+    ],
+    ['>', { type: 'string', pattern: '^(?!admin)[a-z]+$' }, { type: 'string', pattern: '^[a-z]+$' }],
   ],
   formats: [
     ['<', str, { type: 'string', format: 'date' }],
