@@ -15,10 +15,19 @@ const known = new Map<string, Conditions>();
 export function conditionsOf(regex: RegExp): Conditions {
   if (!regex.source.startsWith('^(?')) return { hits: [regex], misses: [] };
   const key = `${regex.flags}/${regex.source}`;
-  const conditions = known.get(key) ?? takeApart(regex);
+  const conditions = known.get(key) ?? attempt(regex);
   if (known.size > 500) known.clear();
   known.set(key, conditions);
   return conditions;
+}
+
+/** A back-reference from one part into another cannot be taken apart. */
+function attempt(regex: RegExp): Conditions {
+  try {
+    return takeApart(regex);
+  } catch {
+    return { hits: [regex], misses: [] };
+  }
 }
 
 function takeApart(regex: RegExp): Conditions {

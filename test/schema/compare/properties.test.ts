@@ -11,6 +11,7 @@ import { falseWitnesses, judge } from './judge.ts';
 const numRuns = Number(process.env.FUZZ_RUNS ?? 400);
 const seed = process.env.FUZZ_SEED === undefined ? Date.now() & 0xffffff : Number(process.env.FUZZ_SEED);
 const settings = { numRuns, seed, endOnFailure: true };
+t.setTimeout(60_000 + numRuns * 100);
 t.comment(`FUZZ_RUNS=${numRuns} FUZZ_SEED=${seed}`);
 
 /**
