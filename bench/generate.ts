@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 
 /** Mulberry32: small, quick and the same everywhere. */
-export function random(seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -14,7 +14,7 @@ export function random(seed: number): () => number {
   };
 }
 
-export const BADNESS = [
+const BADNESS = [
   'broken_json',
   'wrong_type',
   'bad_date',

@@ -8,7 +8,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 const COLUMNS =
   'event_type, event_time, user_email, phone_number, processing_date, _batch_id, _line, _schema_version, _received_at';
 
-export const FLOOR_SETTINGS = [
+const SETTINGS = [
   'server_version',
   'shared_buffers',
   'max_wal_size',
@@ -20,9 +20,7 @@ export const FLOOR_SETTINGS = [
 
 /** The settings that the figures depend on. */
 export async function settings(client: pg.Client): Promise<Record<string, string>> {
-  const { rows } = await client.query('SELECT name, setting, unit FROM pg_settings WHERE name = ANY ($1)', [
-    FLOOR_SETTINGS,
-  ]);
+  const { rows } = await client.query('SELECT name, setting, unit FROM pg_settings WHERE name = ANY ($1)', [SETTINGS]);
   return Object.fromEntries(rows.map(({ name, setting, unit }) => [name, `${setting}${unit ? ` × ${unit}` : ''}`]));
 }
 

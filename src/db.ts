@@ -14,7 +14,7 @@ export interface DatabaseSettings {
 }
 
 /** SQLSTATEs that this service acts on (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-export const SQLSTATE = {
+const SQLSTATE = {
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
@@ -59,16 +59,6 @@ export async function borrow<T>(db: Database, use: (connection: Connection) => P
   } finally {
     await db.client.releaseConnection(connection);
   }
-}
-
-/** Runs `work` in one transaction on a borrowed connection; any error rolls all of it back. */
-export function transaction<T>(db: Database, work: (connection: Connection) => Promise<T>): Promise<T> {
-  return borrow(db, async (connection) => {
-    await connection.query('BEGIN');
-    const result = await work(connection);
-    await connection.query('COMMIT');
-    return result;
-  });
 }
 
 /** The SQLSTATE of a database error, or undefined for any other error. */

@@ -85,7 +85,7 @@ export function startSweeping(db: Database, presence: Presence, log: Logger): ()
  * number of processes: whoever gets the dead process's lock does it.
  * @returns the batches' ids
  */
-export function sweep(db: Database, self: string): Promise<string[]> {
+function sweep(db: Database, self: string): Promise<string[]> {
   return borrow(db, async (connection) => {
     const { rows } = await connection.query<{ process: string }>(
       `SELECT process FROM sluice.batches WHERE status = 'receiving' AND process <> $1

@@ -16,7 +16,7 @@ export interface Instant {
 }
 
 /** Days of the proleptic Gregorian calendar since 2000-01-01 (H. Hinnant, "chrono-compatible date algorithms"). */
-export function daysSince2000(year: number, month: number, day: number): number {
+function daysSince2000(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;

@@ -63,7 +63,7 @@ export async function releaseClaim(connection: Connection, claim: Claim): Promis
 }
 
 /** Whether the process that holds this advisory lock key still lives. */
-export async function isAlive(connection: Connection, process: string): Promise<boolean> {
+async function isAlive(connection: Connection, process: string): Promise<boolean> {
   const { rows } = await connection.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [process]);
   if (!rows[0]!.free) return true;
   await connection.query('SELECT pg_advisory_unlock($1)', [process]);

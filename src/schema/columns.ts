@@ -84,7 +84,7 @@ class Planner implements Standing {
     this.#warnOfRoom(tree, version.file);
     const leaves = leavesOf(tree.places).filter((place) => place.hasColumn);
     const names = this.#nameNew(leaves, version.file);
-    for (const place of leaves) this.#note(place, names.get(place));
+    for (const place of leaves) this.#note(place, names.get(place), version.file);
     for (const place of objectsOf(tree.places)) this.#noteObject(place, version.file);
     this.#judgeIds(leaves, version);
     this.#extra ||= !tree.closed || tree.places.some((place) => mayLeaveExtra(place));
@@ -147,11 +147,15 @@ class Planner implements Standing {
   }
 
   /** Adds the column, or notes that this version has a value for one that is there. */
-  #note(place: Place, name: string | undefined): void {
+  #note(place: Place, name: string | undefined, file: string): void {
     const isCertain = Number(place.certain && !place.alternative);
     const { path, pointer, type } = place;
     if (name === undefined) {
-      this.#columns[this.#columnFor(pointer, type)!]!.certainIn += isCertain;
+      const column = this.#columns[this.#columnFor(pointer, type)!]!;
+      column.certainIn += isCertain;
+      const wish = this.#wishOf(place);
+      if (!wish.isChosen || wish.name === column.name) return;
+      this.#warn(place, file, `${pointer} keeps the column ${JSON.stringify(column.name)}: x-column came too late`);
       return;
     }
     const index =

@@ -6,7 +6,7 @@ import { syntaxErrorAt } from './syntax.ts';
  * Objects and arrays inside each other, at most. Ajv recurses while it compiles: 480 nested `items` overflow the stack
  * of Node 20, and real schemas stay below 60.
  */
-export const MAX_SCHEMA_DEPTH = 200;
+const MAX_SCHEMA_DEPTH = 200;
 
 export type Parsed = { value: unknown } | { place: string; reason: string };
 

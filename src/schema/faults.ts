@@ -22,7 +22,7 @@ export class SchemaFolderError extends StartError {
 }
 
 /** One line: file, place, reason. */
-export function describeFault({ file, place, reason }: Fault): string {
+function describeFault({ file, place, reason }: Fault): string {
   return `${file}${place === '' ? '' : ` ${oneLine(place)}`}: ${oneLine(reason)}`;
 }
 

@@ -1,5 +1,6 @@
 // Makes the database's tables what the registry's plans say. Safe with several processes at once and when killed at any
 // point: each step is one transaction under one lock, and the next start goes on from what stands there.
+import { sqlstate } from '../db.ts';
 import { StartError } from '../errors.ts';
 import type { TablePlan } from '../model.ts';
 import { type StandingColumn, type StandingTable, TABLE_SCHEMAS, TableConflict, updateTable } from './ddl.ts';
@@ -52,15 +53,24 @@ async function update(connection: Connection, plans: readonly TablePlan[]): Prom
     await connection.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     // Another process may have done the work while this one waited.
     const catalogue = await readCatalogue(connection, plans);
-    const statements = plans.flatMap((plan) => statementsFor(plan, catalogue));
-    if (statements.length > 0) {
-      const schemas = await missingSchemas(connection);
-      await connection.query([...schemas, ...statements].join(';\n'));
-    }
+    for (const statement of await missingSchemas(connection)) await connection.query(statement);
+    for (const plan of needing(plans, catalogue)) await change(connection, plan, statementsFor(plan, catalogue));
     await connection.query('COMMIT');
   } catch (error) {
     await connection.query('ROLLBACK').catch(() => {});
     throw error;
+  }
+}
+
+/** Changes one table and its stage. */
+async function change(connection: Connection, plan: TablePlan, statements: readonly string[]): Promise<void> {
+  try {
+    await connection.query(statements.join(';\n'));
+  } catch (error) {
+    // Rows that contradict the plan (two with one id), or a right that is missing: no retry helps.
+    if (!/^(23|42)/.test(sqlstate(error) ?? '')) throw error;
+    const reason = (error as Error).message;
+    throw new StartError(`the tables of ${plan.table} cannot be brought up to date: ${reason}`, { cause: error });
   }
 }
 
@@ -76,12 +86,12 @@ async function missingSchemas(connection: Connection): Promise<string[]> {
 /** One row a table: thousands of tables are read in one go. */
 const CATALOGUE = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind,
-         json_agg(json_build_array(
+         coalesce(json_agg(json_build_array(
            a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull,
-           a.atthasdef OR a.attidentity <> '', u.column_number IS NOT NULL)) AS columns
+           a.atthasdef OR a.attidentity <> '', u.column_number IS NOT NULL)) FILTER (WHERE a.attnum > 0), '[]') AS columns
     FROM pg_catalog.pg_namespace n
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN (SELECT DISTINCT indrelid, indkey[0] AS column_number FROM pg_catalog.pg_index
                 WHERE indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL) u
       ON u.indrelid = c.oid AND u.column_number = a.attnum

@@ -15,7 +15,7 @@ export interface PostOptions {
   headers?: Record<string, string>;
 }
 
-export async function call(url: string, init: RequestInit = {}): Promise<Answer> {
+async function call(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, { ...init, signal: AbortSignal.timeout(60_000) });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '') && !text.includes('\n{');

@@ -178,32 +178,21 @@ t.test('all faults of all files come in one error, one a line', async (t) => {
     'c/1.0.0.json': { properties: { x: { pattern: '(' }, y: { 'x-column': '' } }, patternProperties: { '[': {} } },
     'Bad/1.0.0.json': event,
   });
-  const error = await loadFolder(folder).catch((reason: unknown) => reason as SchemaFolderError);
+  const error = await loadFolder(folder).catch((reason: unknown) => reason);
   t.type(error, SchemaFolderError);
-  t.equal(
-    (error as SchemaFolderError).message.replace(folder, 'schemas'),
-    [
-      'The schema folder schemas has 8 faults:',
-      "Bad: the folder's name is no subject: a subject's name is ^[a-z][a-z0-9_]{0,47}$ without __",
-      `a/1.0.0.json 2:18: not JSON: ${messageOf('{"type": "object",\n  "properties": {,}}')}`,
-      'b/1.0.0.json /type: must be one of array, boolean, integer, null, number, object, string, or must be array',
-      'b/1.0.0.json /properties/x/minimum: must be number',
-      'b/1.0.0.json /properties/x/required: must be array',
-      'c/1.0.0.json /properties/x/pattern: Invalid regular expression: /(/: Unterminated group',
-      'c/1.0.0.json /properties/y/x-column: the column name "" is empty',
-      'c/1.0.0.json /patternProperties/[: Invalid regular expression: /[/: Unterminated character class',
-    ].join('\n'),
-  );
+  t.match((error as SchemaFolderError).message.replace(folder, 'schemas').split('\n'), [
+    'The schema folder schemas has 8 faults:',
+    "Bad: the folder's name is no subject: a subject's name is ^[a-z][a-z0-9_]{0,47}$ without __",
+    /^a.1.0.0.json 2:18: not JSON: /,
+    'b/1.0.0.json /properties/x/minimum: must be number',
+    'b/1.0.0.json /properties/x/required: must be array',
+    'b/1.0.0.json /type: must be one of array, boolean, integer, null, number, object, string, or must be array',
+    /^c.1.0.0.json .patternProperties.\[: Invalid regular expression: /,
+    /^c.1.0.0.json .properties.x.pattern: Invalid regular expression: /,
+    'c/1.0.0.json /properties/y/x-column: the column name "" is empty',
+  ]);
+  t.equal((error as SchemaFolderError).faults.length, 8);
 });
-
-function messageOf(text: string): string {
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    return (error as Error).message.replaceAll('\n', '\\n');
-  }
-  return '';
-}
 
 t.test('a file that is not JSON names the place', async (t) => {
   const cases: [string | Buffer, string][] = [

@@ -66,6 +66,12 @@ t.test('an object that was spread stays spread, whatever came between', async (t
 const many = (count: number, prefix = 'p'): Schema =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`${prefix}${at}`, string]));
 
+t.test('a name chosen for a column that is there comes too late', async (t) => {
+  const { planned, warnings } = openVersions(object({ a: string }), object({ a: { ...string, 'x-column': 'b' } }))!;
+  t.same(columnsOf(planned.plan), ['a text']);
+  t.match(warnings, [{ file: 'subject/1.1.0.json', place: '/properties/a', reason: /keeps the column "a"/ }]);
+});
+
 t.test('250 columns fit, and one more folds the deepest object', async (t) => {
   const deep = { top: object({ ...many(3), inner: object(many(2)) }) };
   t.equal(plan(object({ ...many(245), ...deep })).length, 250);

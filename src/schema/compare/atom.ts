@@ -25,6 +25,7 @@ export type Atom =
   /** `weak`: implied, so it need not be taken apart; it still contradicts its opposite. */
   | { k: 'lit'; lit: Lit; weak?: boolean }
   | { k: 'neq'; value: unknown }
+  | { k: 'is'; value: string }
   | { k: 'bound'; low: boolean; value: number; open: boolean }
   | { k: 'whole'; yes: boolean }
   | { k: 'multiple'; of: number; yes: boolean }

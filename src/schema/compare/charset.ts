@@ -17,7 +17,7 @@ export function normalise(pairs: readonly (readonly [number, number])[]): CharSe
   return out;
 }
 
-export function pairs(set: CharSet): [number, number][] {
+function pairs(set: CharSet): [number, number][] {
   const list: [number, number][] = [];
   for (let i = 0; i < set.length; i += 2) list.push([set[i]!, set[i + 1]!]);
   return list;

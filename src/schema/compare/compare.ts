@@ -7,7 +7,7 @@
 import { Budget, BudgetSpent } from './budget.ts';
 import type { Bump, Comparison, Difference, Mode, Verdict } from './difference.ts';
 import { explain } from './explain.ts';
-import { type Direction, Pair } from './pair.ts';
+import { type Direction, OUT_OF_BUDGET, Pair } from './pair.ts';
 import { counterExample } from './sample.ts';
 import { Walk } from './walk.ts';
 
@@ -61,7 +61,7 @@ export function compare(oldSchema: unknown, newSchema: unknown, options: Compare
     needed_bump: neededBump(pair, verdicts, differences, budget),
     differences,
     differences_truncated: truncated,
-    budget_exhausted: !complete || [backward, forward].some(({ why }) => why === 'the budget was used up'),
+    budget_exhausted: !complete || [backward, forward].some(({ why }) => why === OUT_OF_BUDGET),
   };
 }
 

@@ -7,7 +7,7 @@ import { isObject, own } from './value.ts';
 export type Draft = 'draft-07' | '2019-09' | '2020-12';
 
 /** Deeper documents are refused: validators and this engine recurse. */
-export const MAX_DEPTH = 300;
+const MAX_DEPTH = 300;
 
 /** A subschema and its JSON Pointer. */
 export interface Place {
@@ -27,7 +27,7 @@ export function step(pointer: string, ...keys: (string | number)[]): string {
 }
 
 /** The draft that `$schema` names: http or https, with or without `#`; absent means draft-07. */
-export function draftOf(root: unknown): Draft {
+function draftOf(root: unknown): Draft {
   const uri = isObject(root) ? own(root, '$schema') : undefined;
   if (uri === undefined) return 'draft-07';
   if (typeof uri !== 'string') throw new SchemaFault('$schema must be a string', '/$schema');

@@ -78,14 +78,14 @@ function count(group: readonly Node[], value: unknown, seen: Seen | null): numbe
   return holding;
 }
 
-export function numberFits(rules: NumberRules, value: number): boolean {
+function numberFits(rules: NumberRules, value: number): boolean {
   if (value < rules.min || value > rules.max) return false;
   if ((rules.minOpen && value === rules.min) || (rules.maxOpen && value === rules.max)) return false;
   if (rules.integer && !Number.isInteger(value)) return false;
   return rules.multiples.every((multiple) => isMultiple(value, multiple));
 }
 
-export function stringFits(rules: StringRules, value: string): boolean {
+function stringFits(rules: StringRules, value: string): boolean {
   const length = codePoints(value);
   if (length < rules.minLength || length > rules.maxLength) return false;
   if (!rules.patterns.every((pattern) => compilePattern(pattern).test(value))) return false;

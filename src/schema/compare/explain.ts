@@ -10,10 +10,18 @@ import { atEnd } from './trail.ts';
 /** What one question about one difference may cost. */
 const QUESTION_MS = 400;
 const QUESTION_STEPS = 60_000;
+const GLANCE_MS = 30;
+const GLANCE_STEPS = 5_000;
+
+interface Proof {
+  value: unknown;
+  confirmed: boolean;
+}
+type Proofs = Partial<Record<Direction, Proof | undefined>>;
 
 /**
  * The differences behind findings. A direction that holds as a whole is broken by none of them.
- * Where the budget ends, the rest is listed as breaking nothing provable, and `complete` is false.
+ * Where the budget ends, the rest is judged by its own place only, without a witness, and `complete` is false.
  */
 export function explain(
   findings: readonly Finding[],
@@ -21,26 +29,42 @@ export function explain(
   verdicts: Record<Direction, Verdict>,
   budget: Budget,
 ): { differences: Difference[]; complete: boolean } {
+  const proofs = findings.map((): Proofs => ({}));
+  const likely: Proof = { value: undefined, confirmed: false };
   let complete = true;
-  const differences = findings.map((finding): Difference => {
-    const witnesses: Partial<Record<Direction, { value: unknown; confirmed: boolean }>> = {};
-    for (const direction of ['backward', 'forward'] as const) {
-      if (verdicts[direction] === 'holds' || !finding.splits[direction]) continue;
-      if (budget.spent) complete = false;
-      else {
-        const value = ask(finding, direction, pair, budget);
-        if (value !== undefined) witnesses[direction] = value;
+  const look = (direction: Direction, indirect: boolean) => {
+    for (const [index, finding] of findings.entries()) {
+      if (!indirect && !proofs[index]![direction]) continue;
+      if (budget.spent) {
+        complete = false;
+        continue;
       }
+      const proof = ask(finding, direction, indirect, pair, budget);
+      if (proof || !indirect) proofs[index]![direction] = proof;
+      if (proof && indirect) return;
     }
-    return describe(finding, witnesses);
-  });
-  return { differences, complete };
+  };
+  for (const direction of ['backward', 'forward'] as const) {
+    if (verdicts[direction] === 'holds') continue;
+    // At the place alone first: cheap, and what cannot break there breaks nowhere.
+    findings.forEach((finding, index) => {
+      if (mayBreak(finding, direction, pair, budget)) proofs[index]![direction] = likely;
+    });
+    look(direction, false);
+    if (!proofs.some((proof) => proof[direction])) look(direction, true);
+  }
+  return { differences: findings.map((finding, index) => describe(finding, proofs[index]!)), complete };
 }
 
-function describe(
-  finding: Finding,
-  { backward, forward }: Partial<Record<Direction, { value: unknown; confirmed: boolean }>>,
-): Difference {
+/** Whether some value at the place is accepted by the one side and rejected by the other, for all that is known. */
+function mayBreak({ splits }: Finding, direction: Direction, pair: Pair, budget: Budget): boolean {
+  const split = splits[direction];
+  if (split === undefined) return false;
+  const holds: Lit = { node: split.holds, neg: false, src: true };
+  return pair.solve([holds, rejects(split.fails)], budget.part(GLANCE_MS, GLANCE_STEPS)).kind !== 'empty';
+}
+
+function describe(finding: Finding, { backward, forward }: Proofs): Difference {
   const breaks: Breaks = backward ? (forward ? 'both' : 'backward') : forward ? 'forward' : 'none';
   const difference: Difference = {
     type: finding.type,
@@ -58,25 +82,27 @@ function describe(
   return difference;
 }
 
-/** A document that separates the two schemas at the place of the finding. */
-function ask(
-  finding: Finding,
-  direction: Direction,
-  pair: Pair,
-  budget: Budget,
-): { value: unknown; confirmed: boolean } | undefined {
+/**
+ * A document that separates the two schemas at the place of the finding. `indirect`: what the change newly allows or
+ * forbids matters the other way round, as in an alternative of a `oneOf` that now overlaps with its neighbour.
+ */
+function ask(finding: Finding, direction: Direction, indirect: boolean, pair: Pair, budget: Budget): Proof | undefined {
+  const opposite = direction === 'backward' ? 'forward' : 'backward';
+  const split = finding.splits[indirect ? opposite : direction];
+  if (split === undefined) return undefined;
   const { graph } = pair;
-  const { holds, fails } = finding.splits[direction]!;
   const { reader } = pair.roles(direction);
   try {
-    const end = graph.make({ all: [holds], not: [fails] });
-    const demand: Lit = { node: atEnd(finding.trail, end, graph), neg: false, src: false };
-    // First the difference alone: usually that is enough for the other schema to reject the document.
-    for (const demands of [[demand], [demand, rejects(reader.root)]]) {
-      const outcome = pair.search(direction, demands, budget.part(QUESTION_MS, QUESTION_STEPS));
-      if (outcome.kind === 'empty') return undefined;
-      if (outcome.kind !== 'found' || budget.spent || !pair.separates(direction, outcome.value)) continue;
-      return { value: outcome.value, confirmed: pair.confirmed(direction, outcome.value) };
+    const end = graph.make({ all: [split.holds], not: [split.fails] });
+    for (const trail of finding.trails) {
+      const demand: Lit = { node: atEnd(trail, end, graph), neg: false, src: false };
+      // First the difference alone: usually that is enough for the other schema to reject the document.
+      for (const demands of indirect ? [[demand, rejects(reader.root)]] : [[demand], [demand, rejects(reader.root)]]) {
+        const outcome = pair.search(direction, demands, budget.part(QUESTION_MS, QUESTION_STEPS));
+        if (outcome.kind === 'empty') break;
+        if (outcome.kind !== 'found' || budget.spent || !pair.separates(direction, outcome.value)) continue;
+        return { value: outcome.value, confirmed: pair.confirmed(direction, outcome.value) };
+      }
     }
   } catch (error) {
     if (!(error instanceof BudgetSpent)) throw error;

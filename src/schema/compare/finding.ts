@@ -5,7 +5,7 @@ import type { Direction } from './pair.ts';
 import type { Step } from './trail.ts';
 
 /** What a document has to be for the difference to matter: `holds` accepts, `fails` rejects the value at the place. */
-export interface Split {
+interface Split {
   holds: Node;
   fails: Node;
 }
@@ -15,8 +15,8 @@ export interface Finding {
   oldPath: string;
   newPath: string;
   message: string;
-  /** Where in a document the difference shows. */
-  trail: readonly Step[];
+  /** Where in a document the difference shows: one or more places. */
+  trails: (readonly Step[])[];
   /** How to look for a document that it breaks, by direction; absent where it cannot break. */
   splits: Partial<Record<Direction, Split>>;
 }

@@ -5,43 +5,40 @@ import type { Node } from './node.ts';
 
 export interface Alternative {
   node: Node;
+  /** The name under which it is defined, where it has one. */
+  name: string | undefined;
   /** What it looks like: names of members and their constants, types, the name of a reference. */
   marks: ReadonlySet<string>;
 }
 
-/** Pairs of positions, and the positions that have no partner. Beyond this many left over, only order decides. */
-const MAX_COMPARED = 60;
+/** Alternatives left over beyond this number are not compared one by one. */
+const MAX_COMPARED = 300;
 
+/** Pairs of positions that belong together, and the positions that have no partner. */
 export function match(left: readonly Alternative[], right: readonly Alternative[]) {
   const pairs: [number, number][] = [];
-  const open = new Map<number, number[]>();
-  right.forEach(({ node }, j) => {
-    open.set(node.cls, [...(open.get(node.cls) ?? []), j]);
-  });
-  const leftOver: number[] = [];
-  left.forEach(({ node }, i) => {
-    const j = open.get(node.cls)?.shift();
-    if (j === undefined) leftOver.push(i);
-    else pairs.push([i, j]);
-  });
-  const rightOver = [...open.values()].flat().sort((a, b) => a - b);
+  const [leftOver, rightOver] = [new Set(left.keys()), new Set(right.keys())];
+  const marry = (i: number, j: number) => {
+    leftOver.delete(i);
+    rightOver.delete(j);
+    pairs.push([i, j]);
+  };
+  for (const key of [(one: Alternative) => one.node.cls, (one: Alternative) => one.name]) {
+    const open = new Map<unknown, number[]>();
+    for (const j of rightOver) open.set(key(right[j]!), [...(open.get(key(right[j]!)) ?? []), j]);
+    for (const i of leftOver) {
+      const j = key(left[i]!) === undefined ? undefined : open.get(key(left[i]!))?.shift();
+      if (j !== undefined) marry(i, j);
+    }
+  }
   const scored: [number, number, number][] = [];
-  for (const i of leftOver.slice(0, MAX_COMPARED)) {
-    for (const j of rightOver.slice(0, MAX_COMPARED)) scored.push([likeness(left[i]!.marks, right[j]!.marks), i, j]);
+  for (const i of [...leftOver].slice(0, MAX_COMPARED)) {
+    for (const j of [...rightOver].slice(0, MAX_COMPARED))
+      scored.push([likeness(left[i]!.marks, right[j]!.marks), i, j]);
   }
   scored.sort((a, b) => b[0] - a[0] || Math.abs(a[1] - a[2]) - Math.abs(b[1] - b[2]));
-  const [usedLeft, usedRight] = [new Set<number>(), new Set<number>()];
-  for (const [score, i, j] of scored) {
-    if (score < 0.3 || usedLeft.has(i) || usedRight.has(j)) continue;
-    usedLeft.add(i);
-    usedRight.add(j);
-    pairs.push([i, j]);
-  }
-  return {
-    pairs,
-    removed: leftOver.filter((i) => !usedLeft.has(i)),
-    added: rightOver.filter((j) => !usedRight.has(j)),
-  };
+  for (const [score, i, j] of scored) if (score >= 0.3 && leftOver.has(i) && rightOver.has(j)) marry(i, j);
+  return { pairs, removed: [...leftOver], added: [...rightOver] };
 }
 
 function likeness(left: ReadonlySet<string>, right: ReadonlySet<string>): number {

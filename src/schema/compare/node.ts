@@ -84,20 +84,3 @@ export function inPlace(node: Node): Node[] {
     ...(node.object?.dependents.values() ?? []),
   ];
 }
-
-/** All nodes that a node refers to, in an order that is the same for equal nodes. */
-export function children(node: Node): Node[] {
-  const { array, object } = node;
-  const kids = inPlace(node);
-  if (array) {
-    kids.push(...array.prefix, array.rest);
-    if (array.contains) kids.push(array.contains.node);
-  }
-  if (object) {
-    kids.push(...object.properties.values(), ...object.patterns.map((pair) => pair[1]), object.additional);
-    if (object.names) kids.push(object.names);
-  }
-  if (node.unevaluatedProperties) kids.push(node.unevaluatedProperties);
-  if (node.unevaluatedItems) kids.push(node.unevaluatedItems);
-  return kids;
-}

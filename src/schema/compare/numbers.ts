@@ -67,7 +67,8 @@ export class NumberStore {
     return this.copy().add(atom) ? 0 : -1;
   }
 
-  private fits(value: number): boolean {
+  /** Whether the number meets every demand so far. */
+  fits(value: number): boolean {
     if (!Number.isFinite(value) || value < this.min || value > this.max) return false;
     if ((this.minOpen && value === this.min) || (this.maxOpen && value === this.max)) return false;
     if (this.excluded.has(value)) return false;

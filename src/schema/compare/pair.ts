@@ -13,6 +13,9 @@ import { ReadSchema } from './read.ts';
 import { Referee } from './referee.ts';
 import { Search } from './search.ts';
 
+/** Why a question stayed open when time or steps ran out. */
+export const OUT_OF_BUDGET = 'the budget was used up';
+
 /** `backward`: old documents under the new schema. `forward`: new documents under the old schema. */
 export type Direction = 'backward' | 'forward';
 
@@ -38,15 +41,18 @@ export class Pair {
     return direction === 'backward' ? { writer: this.old, reader: this.new } : { writer: this.new, reader: this.old };
   }
 
-  /** Looks for a document that the writer accepts and that meets `demands`. The budget running out is `unknown`. */
+  /** Looks for a document that the writer accepts and that meets `demands`. */
   search(direction: Direction, demands: readonly Lit[], budget: Budget): Outcome {
-    const { writer } = this.roles(direction);
+    return this.solve([{ node: this.roles(direction).writer.root, neg: false, src: true }, ...demands], budget);
+  }
+
+  /** Looks for a value that meets `demands`. The budget running out is `unknown`. */
+  solve(demands: readonly Lit[], budget: Budget): Outcome {
     try {
-      const written: Lit = { node: writer.root, neg: false, src: true };
       this.engine ??= new Search(this.graph, budget, this.lenient);
-      return this.engine.ask([written, ...demands], budget);
+      return this.engine.ask(demands, budget);
     } catch (error) {
-      if (error instanceof BudgetSpent) return unknown('the budget was used up');
+      if (error instanceof BudgetSpent) return unknown(OUT_OF_BUDGET);
       if (error instanceof RangeError) return unknown('the schemas are too deeply intertwined');
       throw error;
     }

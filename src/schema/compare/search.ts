@@ -72,6 +72,7 @@ interface Remembered {
 const SETTLED = Number.POSITIVE_INFINITY;
 /** Alternatives that are looked at on their own before they are combined. */
 const MAX_LOOKAHEAD = 200;
+const MAX_PROBED = 300;
 
 export class Search {
   readonly graph: Graph;
@@ -229,10 +230,38 @@ export class Search {
       if (branch.clauses.length === 0) return this.run(branch, [], ahead);
     }
     if (ahead && branch.clauses.length > 1 && branch.clauses.length <= MAX_LOOKAHEAD) {
+      if (!this.probe(branch)) return EMPTY;
+      if (branch.clauses.length === 0) return this.run(branch, [], ahead);
       const outcome = this.lookAhead(branch);
       if (outcome) return outcome;
     }
     return this.branchOut(branch, ahead);
+  }
+
+  /** Tries each alternative just far enough to see it contradict the rest; false when a set has none left. */
+  private probe(branch: Branch): boolean {
+    for (let again = true; again; ) {
+      again = false;
+      for (const clause of branch.clauses) {
+        if (clause.length > MAX_PROBED) continue;
+        const left = clause.filter((way) => this.survives(branch, clause, way));
+        if (left.length === 0) return false;
+        if (left.length === clause.length) continue;
+        branch.clauses = branch.clauses.map((other) => (other === clause ? left : other));
+        if (!this.simplify(branch)) return false;
+        again = branch.clauses.length > 1;
+        break;
+      }
+    }
+    return true;
+  }
+
+  private survives(branch: Branch, clause: Clause, way: readonly Atom[]): boolean {
+    const clauses = branch.clauses.filter((other) => other !== clause);
+    const twin = { ...branch, store: branch.store.copy(), asserted: new Map(branch.asserted), clauses };
+    const alive = this.take(twin, way) && this.simplify(twin);
+    if (twin.loose) branch.loose = true;
+    return alive;
   }
 
   /** A single set of alternatives that cannot be met settles it, without any combination. */
@@ -389,6 +418,7 @@ export class Search {
     if (known !== undefined && (known.neg !== neg || !known.weak || branch.relaxed)) return known.neg === neg ? 1 : -1;
     if ((node.types & TYPE_BIT[branch.type]) === 0) return neg ? 1 : -1;
     if (neg && node.values?.every((value) => typeOf(value) !== branch.type)) return 1;
+    if (!neg && node.values !== null && !node.values.some((value) => admits(branch, value))) return -1;
     if (depth === 0 || hasUnevaluated(node) || node.values !== null) return 0;
     this.budget.spend();
     if (neg) {
@@ -431,7 +461,7 @@ export class Search {
 
   /** One of the values listed, as atoms cannot say it: each is tried through its own node. */
   private listed(values: readonly unknown[], branch: Branch): Clause {
-    const ofType = values.filter((value) => typeOf(value) === branch.type);
+    const ofType = values.filter((value) => admits(branch, value));
     return ofType.map((value) => this.exactly(value));
   }
 
@@ -440,10 +470,7 @@ export class Search {
     if (typeof value === 'number') {
       return [true, false].map((low): Atom => ({ k: 'bound', low, value, open: false }));
     }
-    if (typeof value === 'string') {
-      const pattern = `^(?:${value.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')})$`;
-      return [{ k: 'pattern', pattern, yes: true }];
-    }
+    if (typeof value === 'string') return [{ k: 'is', value }];
     if (typeof value === 'boolean') return [{ k: 'neq', value: !value }];
     if (Array.isArray(value)) {
       const size = [true, false].map((low): Atom => ({ k: 'size', low, value: value.length }));
@@ -504,6 +531,13 @@ export class Search {
   }
 }
 
+/** Whether a value is of the branch's type and, as far as a look can tell, not ruled out. */
+function admits({ type, store }: Branch, value: unknown): boolean {
+  if (typeOf(value) !== type) return false;
+  if (store instanceof StringStore) return store.fits(value as string);
+  return store instanceof NumberStore ? store.fits(value as number) : true;
+}
+
 /** How much work a set of alternatives promises: their number, and much more where one is a crowd of its own. */
 function weight(clause: Clause): number {
   const crowded = clause.some((way) => way.length > 8 && !way.some((atom) => atom.k === 'lit' && atom.weak));
@@ -523,6 +557,6 @@ function contradictory(lits: readonly Lit[]): boolean {
 }
 
 /** Whether a value meets all demands. */
-export function meets(lits: readonly Lit[], value: unknown): boolean {
+function meets(lits: readonly Lit[], value: unknown): boolean {
   return lits.every(({ node, neg }) => accepts(node, value) !== neg);
 }

@@ -19,6 +19,7 @@ export class StringStore {
   patterns = new Map<string, boolean>();
   formats = new Map<string, boolean>();
   excluded = new Set<string>();
+  only: string | null = null;
 
   copy(): StringStore {
     const twin = new StringStore();
@@ -27,12 +28,16 @@ export class StringStore {
     twin.patterns = new Map(this.patterns);
     twin.formats = new Map(this.formats);
     twin.excluded = new Set(this.excluded);
+    twin.only = this.only;
     return twin;
   }
 
   /** Takes one more demand in; false when it contradicts the others. */
   add(atom: Atom): boolean {
-    if (atom.k === 'size' && atom.low) this.min = Math.max(this.min, atom.value);
+    if (atom.k === 'is') {
+      if (!this.fits(atom.value)) return false;
+      this.only = atom.value;
+    } else if (atom.k === 'size' && atom.low) this.min = Math.max(this.min, atom.value);
     else if (atom.k === 'size') this.max = Math.min(this.max, atom.value);
     else if (atom.k === 'neq' && typeof atom.value === 'string') this.excluded.add(atom.value);
     else if (atom.k === 'pattern') {
@@ -45,7 +50,7 @@ export class StringStore {
         for (const [outer, no] of this.formats) if (yes && !no && formatWithin(inner, outer)) return false;
       }
     }
-    return this.min <= this.max;
+    return this.min <= this.max && (this.only === null || this.fits(this.only));
   }
 
   /** 1: holds already, -1: cannot hold, 0: open. */
@@ -57,7 +62,9 @@ export class StringStore {
     return this.copy().add(atom) ? 0 : -1;
   }
 
-  private fits(text: string): boolean {
+  /** Whether the text meets every demand so far. */
+  fits(text: string): boolean {
+    if (this.only !== null && this.only !== text) return false;
     const length = codePoints(text);
     if (length < this.min || length > this.max || this.excluded.has(text)) return false;
     for (const [pattern, yes] of this.patterns) if (compilePattern(pattern).test(text) !== yes) return false;
@@ -67,6 +74,7 @@ export class StringStore {
 
   finish(budget: Budget): Outcome {
     if (this.min > this.max) return EMPTY;
+    if (this.only !== null) return this.fits(this.only) ? found(this.only) : EMPTY;
     const samples = [...COMMON];
     for (const [format, yes] of this.formats) {
       if (yes) samples.unshift(...STRING_FORMATS.get(format)!.samples);

@@ -14,7 +14,9 @@ import type { Step } from './trail.ts';
 import { canonical, isObject, type JsonObject, own } from './value.ts';
 
 /** More findings than this help nobody. */
-export const MAX_FINDINGS = 1000;
+const MAX_FINDINGS = 1000;
+/** A shared definition is looked at from this many places: it may matter in one and not in another. */
+const MAX_VISITS = 3;
 
 interface Side {
   schema: ReadSchema;
@@ -28,7 +30,8 @@ export class Walk {
   truncated = false;
   private readonly pair: Pair;
   private readonly budget: Budget;
-  private readonly visited = new Set<string>();
+  private readonly visits = new Map<string, number>();
+  private readonly byPlace = new Map<string, Finding>();
 
   constructor(pair: Pair, budget: Budget) {
     this.pair = pair;
@@ -59,8 +62,9 @@ export class Walk {
   private visit(before: Side, after: Side, trail: readonly Step[]): void {
     this.budget.spend();
     const key = `${before.pointer}\n${after.pointer}`;
-    if (this.visited.has(key) || this.truncated) return;
-    this.visited.add(key);
+    const visits = (this.visits.get(key) ?? 0) + 1;
+    if (visits > MAX_VISITS || this.truncated) return;
+    this.visits.set(key, visits);
     const [one, two] = [before.value, after.value];
     if (!isObject(one) || !isObject(two)) {
       if (before.node.cls !== after.node.cls) this.whole(before, after, trail);
@@ -104,7 +108,14 @@ export class Walk {
     return { backward: { holds: before.node, fails: newPart }, forward: { holds: after.node, fails: oldPart } };
   }
 
-  private add(finding: Finding): void {
+  /** A second way to the same place is one more place in a document where the difference may show. */
+  private add({ trail, ...found }: Omit<Finding, 'trails'> & { trail: readonly Step[] }): void {
+    const key = `${found.type}\n${found.oldPath}\n${found.newPath}\n${found.message}`;
+    const known = this.byPlace.get(key);
+    const finding: Finding = known ?? { ...found, trails: [] };
+    finding.trails.push(trail);
+    if (known !== undefined) return;
+    this.byPlace.set(key, finding);
     if (this.findings.length < MAX_FINDINGS) this.findings.push(finding);
     else this.truncated = true;
   }
@@ -319,7 +330,10 @@ export class Walk {
     }
     return places
       .filter((place) => place !== undefined)
-      .map((place) => ({ side: place, alternative: { node: place.node, marks: marks(place) } }));
+      .map((place) => ({
+        side: place,
+        alternative: { node: place.node, name: definedAs(place), marks: marks(place) },
+      }));
   }
 
   private combined(before: Side, after: Side, keyword: string, trail: readonly Step[]): void {
@@ -391,8 +405,13 @@ function canonicalShallow(schema: JsonObject): string {
     .join(',');
 }
 
-function marks({ value, pointer }: Side): Set<string> {
-  const found = new Set<string>([`at ${pointer.split('/').at(-1)}`]);
+/** The name of a definition that a reference led to. */
+function definedAs({ pointer }: Side): string | undefined {
+  return /\/(?:definitions|\$defs)\/([^/]+)$/.exec(pointer)?.[1];
+}
+
+function marks({ value }: Side): Set<string> {
+  const found = new Set<string>();
   if (!isObject(value)) return found.add(String(value));
   for (const key of ['type', 'const', 'enum', 'format', 'title', '$ref', 'required']) {
     const said = own(value, key);
