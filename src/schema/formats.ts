@@ -52,9 +52,10 @@ function isDate(text: string): boolean {
   );
 }
 
-/** `YYYY-MM-DDThh:mm:ss`, up to nine digits of a fraction, and `Z` or `±hh:mm`. */
+/** `YYYY-MM-DDThh:mm:ss`, a fraction, and `Z` or `±hh:mm`. */
 function isDateTime(text: string): boolean {
   const { length } = text;
+  // A longer fraction could round up to 60 seconds.
   if (length < 20 || length > 35) return false;
   if ((text.charCodeAt(10) | 0x20) !== 0x74 || !isDate(text)) return false;
   if (two(text, 11) > 23 || text.charCodeAt(13) !== COLON || two(text, 14) > 59) return false;
@@ -63,8 +64,7 @@ function isDateTime(text: string): boolean {
   if (text.charCodeAt(at) === DOT) {
     const start = ++at;
     for (let digit = text.charCodeAt(at); digit >= 0x30 && digit <= 0x39; digit = text.charCodeAt(at)) at++;
-    // More digits could round up to 60 seconds.
-    if (at === start || at - start > 9) return false;
+    if (at === start) return false;
   }
   const zone = text.charCodeAt(at);
   if ((zone | 0x20) === 0x7a) return at + 1 === length;

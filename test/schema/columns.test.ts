@@ -111,6 +111,7 @@ t.test('a nested object is spread over columns, wherever its properties are decl
   );
   t.same(plan({ anyOf: [{ type: 'null' }, reference] }), optional);
   t.same(plan({ ...address, type: ['object', 'null'] }), optional);
+  t.same(plan({ anyOf: [address, { ...address, description: 'the same' }] }), expected);
   t.same(plan({ oneOf: [reference, { $ref: '#/definitions/address', description: 'the same' }] }), expected);
 });
 
@@ -127,6 +128,12 @@ t.test('a choice that only narrows what is declared does not keep an object toge
     allOf: [{ $ref: '#/definitions/base' }, { properties: { kind: { const: kind } } }],
   }));
   t.same(columnsOf(planOf({ ...closed({ x: { oneOf: branches } }), ...shared })), ['x_kind text!', 'x_size bigint']);
+  const mixed = [...branches, { type: 'object', properties: { kind: { const: 'c' } } }];
+  t.same(
+    columnsOf(planOf({ ...closed({ x: { oneOf: mixed } }), ...shared })),
+    ['x jsonb!'],
+    'all branches must share it',
+  );
   const widened = [{ properties: { other: { type: 'string' } } }, {}];
   t.same(columnsOf(planOf(closed({ x: { ...base, anyOf: widened } }))), ['x jsonb!']);
   const apart = [{ allOf: [{ $ref: '#/definitions/base' }] }, closed({ kind: { type: 'integer' } })];
@@ -163,6 +170,13 @@ t.test('a choice at the top unites its branches', async (t) => {
     ['n bigint!', 'at date!'],
     'what is declared outside is certain',
   );
+});
+
+t.test('a branch that says nothing about a property does not narrow it', async (t) => {
+  const base = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] };
+  t.same(columnsOf(planOf({ ...base, anyOf: [{ properties: { n: { type: 'integer' } } }, {}] })), [
+    'n double precision!',
+  ]);
 });
 
 t.test('where an open branch leaves a property undeclared, anything may come', async (t) => {
@@ -270,6 +284,7 @@ t.test('_extra is there unless columns alone can hold every event', async (t) =>
       },
       false,
     ],
+    [{ anyOf: [closed({ a: string }), { type: 'object', properties: { a: string } }] }, true],
     [{ anyOf: [closed({ a: nullable }), closed({ b: string })] }, true],
     [true, true],
     [{ type: 'object', properties: { ['__proto__']: string }, additionalProperties: false }, false],

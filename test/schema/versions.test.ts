@@ -88,6 +88,11 @@ t.test('of equally deep objects the later is folded first', async (t) => {
   t.same([columns[0], columns.at(-1)], ['a_p0 text', 'b jsonb']);
 });
 
+t.test('an object of one column is not worth folding', async (t) => {
+  const deep = object({ inner: object(many(1)) });
+  t.same(plan(object({ ...many(248), top: object(many(2)), deep })).slice(-2), ['top jsonb', 'deep_inner jsonb']);
+});
+
 t.test('where nothing is left to fold, the last properties go into _extra', async (t) => {
   const closed = { ...object(many(300)), additionalProperties: false };
   const { planned, warnings } = openVersions(closed)!;
@@ -115,6 +120,15 @@ t.test('a later version folds its new objects and leaves the standing columns al
   t.same(columns.slice(0, 200), plan(first));
   t.same(columns.slice(200, 201), ['o_more jsonb']);
   t.equal(columns.length, 231, 'late has room');
+});
+
+t.test('what a later version has no room for is new, never old', async (t) => {
+  const first = object(many(240));
+  const later = openVersions(first, object({ ...many(20, 'n'), ...many(240) }))!.planned;
+  t.same(columnsOf(later.plan).slice(0, 240), plan(first));
+  t.equal(later.plan.columns.length, 250);
+  t.equal(later.shapes[1]!.properties.has('p239'), true);
+  t.equal(later.shapes[1]!.properties.has('n10'), false);
 });
 
 t.test('x-id makes the id', async (t) => {

@@ -1,13 +1,13 @@
 // Demands on an array: its items by position, how many, which occur how often; and whether one array meets them all.
 
+import type { Asker } from './asker.ts';
 import { type Atom, type Clause, type Lit, litKey } from './atom.ts';
 import type { ArrayRules } from './node.ts';
 import { EMPTY, found, type Outcome, unknown } from './outcome.ts';
-import type { Search } from './search.ts';
 import { canonical } from './value.ts';
 
 /** Items a document may need before it is too large to be written down. */
-const MAX_ITEMS = 3000;
+const MAX_ITEMS = 200_000;
 /** With distinct items every item has to be searched for on its own. */
 const MAX_DISTINCT = 150;
 const MAX_PAIRS = 80;
@@ -25,9 +25,9 @@ export class ArrayStore {
   unique = false;
   repeats = false;
   same: [number, number] | null = null;
-  private readonly search: Search;
+  private readonly search: Asker;
 
-  constructor(search: Search) {
+  constructor(search: Asker) {
     this.search = search;
   }
 

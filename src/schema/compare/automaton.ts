@@ -17,7 +17,7 @@ type Side = 'edge' | 'word' | 'other';
 
 const WORD = matching('\\w', 'u');
 /** More states than this come from huge counted repeats: the expression is widened instead. */
-const MAX_STATES = 4000;
+const MAX_STATES = 12_000;
 
 export class Automaton {
   /** False where the automaton accepts more than the expression does. */

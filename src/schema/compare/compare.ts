@@ -6,7 +6,7 @@
 
 import { Budget, BudgetSpent } from './budget.ts';
 import type { Bump, Comparison, Difference, Mode, Verdict } from './difference.ts';
-import { explain } from './explain.ts';
+import { explain, isSmall } from './explain.ts';
 import { type Direction, OUT_OF_BUDGET, Pair } from './pair.ts';
 import { counterExample } from './sample.ts';
 import { Walk } from './walk.ts';
@@ -134,12 +134,13 @@ function addWhole(differences: Difference[], direction: Direction, result: Findi
   if (result.verdict !== 'fails') return;
   const explained = differences.some(
     ({ breaks, witness }) =>
-      (breaks === direction || breaks === 'both') && (witness !== undefined || !result.confirmed),
+      (breaks === direction || breaks === 'both') &&
+      (witness !== undefined || !result.confirmed || !isSmall(result.witness)),
   );
   if (explained) return;
   const message = `The ${reader} schema rejects documents that the ${writer} one accepts.`;
   const difference: Difference = { type: 'documents_rejected', breaks: direction, old_path: '', new_path: '', message };
-  if (result.confirmed) {
+  if (result.confirmed && isSmall(result.witness)) {
     difference.witness = result.witness;
     difference.witness_valid_under = backward ? 'old' : 'new';
   }

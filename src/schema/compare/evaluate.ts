@@ -1,6 +1,7 @@
 // Whether a document is valid under a node, straight from the meaning of the keywords. The search uses it to test
 // its candidates cheaply; what is shown to a user is checked by ajv besides.
 
+import type { Lit } from './atom.ts';
 import { STRING_FORMATS } from './format.ts';
 import {
   ALL_TYPES,
@@ -23,6 +24,11 @@ interface Seen {
 /** Whether `value` is valid under `node`. */
 export function accepts(node: Node, value: unknown): boolean {
   return visit(node, value, null);
+}
+
+/** Whether `value` meets all demands. */
+export function meets(lits: readonly Lit[], value: unknown): boolean {
+  return lits.every(({ node, neg }) => accepts(node, value) !== neg);
 }
 
 function visit(node: Node, value: unknown, seen: Seen | null): boolean {

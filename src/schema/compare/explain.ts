@@ -10,6 +10,7 @@ import { atEnd } from './trail.ts';
 /** What one question about one difference may cost. */
 const QUESTION_MS = 400;
 const QUESTION_STEPS = 60_000;
+const MAX_WITNESS = 100_000;
 const GLANCE_MS = 30;
 const GLANCE_STEPS = 5_000;
 
@@ -54,6 +55,11 @@ export function explain(
     if (!proofs.some((proof) => proof[direction])) look(direction, true);
   }
   return { differences: findings.map((finding, index) => describe(finding, proofs[index]!)), complete };
+}
+
+/** A witness is there to be read. */
+export function isSmall(value: unknown): boolean {
+  return JSON.stringify(value).length <= MAX_WITNESS;
 }
 
 /** Whether some value at the place is accepted by the one side and rejected by the other, for all that is known. */
@@ -101,7 +107,7 @@ function ask(finding: Finding, direction: Direction, indirect: boolean, pair: Pa
         const outcome = pair.search(direction, demands, budget.part(QUESTION_MS, QUESTION_STEPS));
         if (outcome.kind === 'empty') break;
         if (outcome.kind !== 'found' || budget.spent || !pair.separates(direction, outcome.value)) continue;
-        return { value: outcome.value, confirmed: pair.confirmed(direction, outcome.value) };
+        return { value: outcome.value, confirmed: isSmall(outcome.value) && pair.confirmed(direction, outcome.value) };
       }
     }
   } catch (error) {

@@ -1,16 +1,16 @@
 // Demands on an object: which members it has, what they are, how many; and whether one object meets them all.
 
+import type { Asker } from './asker.ts';
 import type { Atom, Clause, Lit, NameRule } from './atom.ts';
 import { litKey } from './atom.ts';
 import { accepts, rulesFor } from './evaluate.ts';
 import type { ObjectRules } from './node.ts';
 import { EMPTY, found, type Outcome, unknown } from './outcome.ts';
 import { compilePattern } from './pattern.ts';
-import type { Search } from './search.ts';
 import { type JsonObject, put } from './value.ts';
 
-/** More patterns than this would make too many kinds of names. */
-const MAX_PATTERNS = 8;
+/** Combinations of patterns that are tried in the search for a kind of name. */
+const MAX_KINDS = 300;
 /** Members a document may need before it is too large to be written down. */
 const MAX_MEMBERS = 2000;
 
@@ -23,9 +23,9 @@ export class ObjectStore {
   extra = new Map<string, Lit[]>();
   names: Lit[] = [];
   pending: { rule: NameRule; lit: Lit }[] = [];
-  private readonly search: Search;
+  private readonly search: Asker;
 
-  constructor(search: Search) {
+  constructor(search: Asker) {
     this.search = search;
   }
 
@@ -168,17 +168,15 @@ export class ObjectStore {
     const patterns = new Set<string>();
     for (const { rules } of this.layers) for (const [pattern] of rules.patterns) patterns.add(pattern);
     const open = [...patterns].filter((pattern) => !rule.hits.includes(pattern) && !rule.misses.includes(pattern));
-    if (open.length > MAX_PATTERNS) {
-      this.search.doubt('too many patterns of member names');
-      open.length = MAX_PATTERNS;
-    }
     const { graph } = this.search;
     const base: Lit[] = [...rule.lits, ...this.names, { node: this.search.aString, neg: false, src: false }];
     const sign = (pattern: string, neg: boolean): Lit => ({ node: graph.pattern(pattern), neg, src: false });
     base.push(...rule.hits.map((p) => sign(p, false)), ...rule.misses.map((p) => sign(p, true)));
     base.push({ node: graph.values([...new Set([...taken, ...rule.except])].sort()), neg: true, src: false });
     const names: string[] = [];
+    let looked = 0;
     const descend = (lits: Lit[], index: number) => {
+      if (++looked > MAX_KINDS) return this.search.doubt('too many patterns of member names');
       const outcome = this.search.solve(lits);
       if (outcome.kind === 'unknown') this.search.doubt(outcome.why);
       if (outcome.kind !== 'found') return;

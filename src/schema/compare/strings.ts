@@ -10,6 +10,9 @@ import { compilePattern } from './pattern.ts';
 import { codePoints } from './value.ts';
 import { findWords } from './words.ts';
 
+/** A text longer than this is not written down. */
+const MAX_LENGTH = 2_000_000;
+
 /** Texts of a nature that real data has; tried first, so that witnesses read well. */
 const COMMON = ['', 'a', 'A', '0', '1', 'b', 'ab', 'abc', 'x1', '-', ' ', 'a b', 'é', '😀', '_', 'foo'];
 
@@ -79,7 +82,7 @@ export class StringStore {
     for (const [format, yes] of this.formats) {
       if (yes) samples.unshift(...STRING_FORMATS.get(format)!.samples);
     }
-    if (this.min <= 100_000) samples.push('a'.repeat(this.min), 'a'.repeat(this.min + 1));
+    if (this.min <= MAX_LENGTH) samples.push('a'.repeat(this.min), 'a'.repeat(this.min + 1));
     else if (this.patterns.size === 0) return unknown('the shortest text is too long to write down');
     const easy = samples.find((text) => this.fits(text));
     if (easy !== undefined) return found(easy);
