@@ -12,18 +12,19 @@ import type { Config } from './config.ts';
 import { type Database, databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
 import type { Presence } from './presence.ts';
+import type { Schemas } from './registry/schemas.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
+import { evolutionRoutes } from './routes/evolution.ts';
 import { healthRoutes } from './routes/health.ts';
 import { schemaRoutes } from './routes/schemas.ts';
-import type { Registry } from './schema/registry.ts';
 
 /** What the routes work with. */
 export interface App {
   config: Config;
   db: Database;
-  registry: Registry;
+  schemas: Schemas;
   presence: Presence;
 }
 
@@ -84,6 +85,7 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
   eventRoutes(server, app);
   batchRoutes(server, app);
   schemaRoutes(server, app);
+  evolutionRoutes(server, app);
   healthRoutes(server, app);
   await docsRoutes(server);
   return server;

@@ -4,30 +4,31 @@ import { buildServer } from './app.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
 import { startEmbedded } from './embedded.ts';
-import { StartError } from './errors.ts';
-import { migrate } from './migrate.ts';
+import { Problem, StartError } from './errors.ts';
 import { Presence, startSweeping } from './presence.ts';
+import { openSchemas, type Schemas } from './registry/schemas.ts';
+import type { Fault } from './schema/faults.ts';
 import { loadFolder } from './schema/folder.ts';
-import type { Registry } from './schema/registry.ts';
 
 interface Ready {
   config: Config;
   log: Logger;
   url: string;
   db: Database;
-  registry: Registry;
+  schemas: Schemas;
   /** Closes the pool, and the embedded Postgres if it is ours. */
   close(): Promise<void>;
 }
 
 /** Runs the server until a signal ends it. */
 export async function main(): Promise<void> {
-  const ready = await prepare();
-  const { config, log, db, registry, url } = ready;
+  const ready = await prepare(true);
+  const { config, log, db, schemas, url } = ready;
+  process.on('SIGHUP', () => reload(schemas, log));
   const presence = new Presence(url, log);
   await presence.start();
   const stopSweeping = startSweeping(db, presence, log);
-  const server = await buildServer({ config, db, registry, presence }, log);
+  const server = await buildServer({ config, db, schemas, presence }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
     throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
   });
@@ -41,6 +42,7 @@ export async function main(): Promise<void> {
   await server.close();
   stopSweeping();
   await presence.stop();
+  await schemas.close();
   await ready.close();
   clearTimeout(deadline);
   log.info('stopped');
@@ -48,16 +50,17 @@ export async function main(): Promise<void> {
 
 /** Brings the database up to date and ends. */
 export async function migrateOnly(): Promise<void> {
-  const ready = await prepare();
+  const ready = await prepare(false);
   ready.log.info('the database is up to date');
+  await ready.schemas.close();
   await ready.close();
 }
 
-async function prepare(): Promise<Ready> {
+/** @param inUse whether the schemas come into use: their versions are frozen from then on */
+async function prepare(inUse: boolean): Promise<Ready> {
   const config = readConfig();
   const log = pino({ level: config.logLevel });
   const registry = await loadFolder(config.schemaDir);
-  for (const warning of registry.warnings) log.warn(warning, 'schema');
   const embedded = config.databaseUrl === undefined ? await startEmbedded({ dataDir: config.dataDir, log }) : undefined;
   const url = config.databaseUrl ?? embedded!.url;
   const db = openDatabase({ url, poolSize: config.poolSize });
@@ -66,12 +69,29 @@ async function prepare(): Promise<Ready> {
     await embedded?.stop();
   };
   try {
-    await migrate(db, registry);
+    const { schemas, warnings } = await openSchemas(db, config.schemaDir, registry, inUse);
+    logWarnings(log, warnings);
+    return { config, log, url, db, schemas, close };
   } catch (error) {
     await close();
     throw databaseProblem(error) === undefined ? error : unreachable(error as Error);
   }
-  return { config, log, url, db, registry, close };
+}
+
+/** What SIGHUP does. */
+async function reload(schemas: Schemas, log: Logger): Promise<void> {
+  try {
+    const { warnings, ...reloaded } = await schemas.reload();
+    logWarnings(log, warnings);
+    log.info(reloaded, 'schemas reloaded');
+  } catch (error) {
+    const faults = error instanceof Problem ? error.members.faults : undefined;
+    log.error({ reason: (error as Error).message, faults }, 'schemas not reloaded, those in use stay');
+  }
+}
+
+function logWarnings(log: Logger, warnings: readonly Fault[]): void {
+  for (const warning of warnings) log.warn(warning, 'schema');
 }
 
 function unreachable(error: Error): StartError {

@@ -33,6 +33,19 @@ export async function validateStream(chunks: AsyncIterable<Buffer>, settings: Va
   if (settings.schema !== undefined && schema === null) {
     throw new Problem('unknown_schema', `There is no schema ${JSON.stringify(settings.schema)}`);
   }
+  return judgeStream(chunks, { registry, schema, limits });
+}
+
+/**
+ * Judges one NDJSON file by a registry that is loaded already.
+ * @param by `schema` null: each event's own `$schema` decides
+ * @throws {Problem} if the file is empty
+ */
+export async function judgeStream(
+  chunks: AsyncIterable<Buffer>,
+  by: { registry: Registry; schema: SchemaVersion | null; limits: Limits },
+): Promise<Report> {
+  const { registry, schema, limits } = by;
   const tally = new Tally();
   const rules = {
     parameters: '',

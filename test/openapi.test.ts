@@ -16,6 +16,9 @@ import { openDatabase } from '../src/db.ts';
 import { PROBLEMS, type ProblemCode } from '../src/errors.ts';
 import type { BatchStatus, CheckResult, ColumnType, RejectionCode, Report, Verdict } from '../src/model.ts';
 import { Presence } from '../src/presence.ts';
+import { Schemas } from '../src/registry/schemas.ts';
+import type { Bump, Mode } from '../src/schema/compare/difference.ts';
+import type { WeighedDifference } from '../src/schema/evolution.ts';
 import { loadFolder } from '../src/schema/folder.ts';
 import { startServer } from './helpers/server.ts';
 
@@ -127,7 +130,10 @@ const SAME_WORDS: [
   Same<Documented['CheckResult']['status'], CheckResult['status']>,
   Same<Documented['Column']['type'], ColumnType>,
   Same<keyof Documented['Report'], keyof Report | 'verdicts'>,
-] = [true, true, true, true, true, true, true, true];
+  Same<Documented['Mode'], Mode>,
+  Same<Documented['Bump'], Bump>,
+  Same<keyof Documented['Difference'], keyof WeighedDifference>,
+] = [true, true, true, true, true, true, true, true, true, true, true];
 
 t.test('the description has the words of the model', async (t) => {
   t.ok(SAME_WORDS.every(Boolean));
@@ -189,8 +195,8 @@ t.test('the routes of the server and the routes of the description are the same'
   const log = pino({ level: 'silent' });
   const url = 'postgres://127.0.0.1:1/nothing';
   const db = openDatabase({ url, poolSize: 2 });
-  const registry = await loadFolder(`${ROOT}schemas`);
-  const server = await buildServer({ config: readConfig({}), db, registry, presence: new Presence(url, log) }, log);
+  const schemas = new Schemas(db, `${ROOT}schemas`, await loadFolder(`${ROOT}schemas`));
+  const server = await buildServer({ config: readConfig({}), db, schemas, presence: new Presence(url, log) }, log);
   t.teardown(async () => {
     await server.close();
     await db.destroy();
@@ -287,6 +293,29 @@ t.test('with a server', async (t) => {
     }
   }
 
+  await t.test('schemas are compared, registered and reloaded as the examples say', async (t) => {
+    // None of these writes into the schema folder.
+    const asked: [operationId: string, path: string, name: string][] = [
+      ['checkCompatibility', '/v1/schemas/user_event/compatibility', 'addition'],
+      ['registerVersion', '/v1/schemas/user_event/versions', 'existing'],
+      ['registerVersion', '/v1/schemas/user_event/versions', 'incompatible'],
+      ['reloadSchemas', '/v1/schemas/reload', 'nothing_new'],
+    ];
+    for (const [id, path, name] of asked) {
+      const operation = operations.find(({ at }) => at.value.operationId === id)!;
+      const { query } = parametersOf(operation, name);
+      const media = under(operation.at, 'requestBody', 'content', 'application/json');
+      const body = id === 'reloadSchemas' ? null : JSON.stringify(under(media, 'examples', name).value.value);
+      const answer = await exchange(t, operation, path + query, {
+        body,
+        headers: { 'content-type': 'application/json' },
+      });
+      const expected = answerExample(operation, name);
+      t.equal(answer.status, expected.status, name);
+      t.same(lasting(answer.body), lasting(expected.value), name);
+    }
+  });
+
   await t.test('a version of a schema is its file', async (t) => {
     const operation = operations.find(({ at }) => at.value.operationId === 'getSchema')!;
     const file = JSON.parse(readFileSync(`${ROOT}schemas/user_event/1.0.0.json`, 'utf8'));
@@ -299,6 +328,7 @@ t.test('with a server', async (t) => {
   await t.test('refusals are problems as described', async (t) => {
     const event = doc.components.examples.two_events.value;
     const ndjson = { 'content-type': 'application/x-ndjson' };
+    const json = { 'content-type': 'application/json' };
     const refused: [operationId: string, path: string, code: ProblemCode, init?: RequestInit][] = [
       ['postEvents', '/v1/events', 'unsupported_media_type', { body: event, headers: { 'content-type': 'text/csv' } }],
       [
@@ -344,6 +374,30 @@ t.test('with a server', async (t) => {
       ['getSubject', '/v1/schemas/no_such_subject', 'schema_not_found'],
       ['listVersions', '/v1/schemas/no_such_subject/versions', 'schema_not_found'],
       ['getSchema', '/v1/schemas/user_event/versions/9.9.9', 'schema_not_found'],
+      ['reloadSchemas', '/v1/schemas/reload?force', 'invalid_parameter'],
+      ['registerVersion', '/v1/schemas/user_event/versions', 'unsupported_media_type', { body: '{}' }],
+      ['registerVersion', '/v1/schemas/..%2Fx/versions', 'invalid_parameter', { body: '{}', headers: json }],
+      ['registerVersion', '/v1/schemas/x/versions?version=1', 'invalid_parameter', { body: '{}', headers: json }],
+      ['registerVersion', '/v1/schemas/x/versions', 'invalid_schema', { body: '{', headers: json }],
+      [
+        'registerVersion',
+        '/v1/schemas/user_event/versions?version=1.0.0',
+        'version_conflict',
+        { body: '{}', headers: json },
+      ],
+      ['checkCompatibility', '/v1/schemas/x/compatibility', 'schema_not_found', { body: '{}', headers: json }],
+      [
+        'checkCompatibility',
+        '/v1/schemas/user_event/compatibility?mode=x',
+        'invalid_parameter',
+        { body: '{}', headers: json },
+      ],
+      [
+        'checkCompatibility',
+        '/v1/schemas/user_event/compatibility',
+        'invalid_schema',
+        { body: '{"type":1}', headers: json },
+      ],
     ];
     for (const [id, path, code, init] of refused) {
       const operation = operations.find(({ at }) => at.value.operationId === id)!;
@@ -455,6 +509,13 @@ function answerExample({ at }: Operation, name: string): { status: number; value
     }
   }
   throw new Error(`no answer is called ${name}`);
+}
+
+/** Without what is stored at the moment, and which of many documents is shown as a witness. */
+function lasting(value: Tree): Tree {
+  return JSON.parse(JSON.stringify(value), (key, each) =>
+    /witness$|_checked$|_failing$|_rescued$/.test(key) ? typeof each : each,
+  );
 }
 
 /** Without what differs from run to run and from runtime to runtime. */

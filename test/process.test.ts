@@ -118,7 +118,9 @@ t.test('a process that was killed while it held knex’s migration lock blocks n
   await query('UPDATE sluice.knex_migrations_lock SET is_locked = 1');
   await query('DELETE FROM sluice.knex_migrations');
   await query('DROP SCHEMA events CASCADE; DROP SCHEMA stage CASCADE');
-  await query('DROP TABLE sluice.batches, sluice.rejections, sluice.line_runs, sluice.idempotency_keys');
+  await query(
+    'DROP TABLE sluice.batches, sluice.rejections, sluice.line_runs, sluice.idempotency_keys, sluice.schema_versions',
+  );
   t.match(await post(await startServer(t, { databaseUrl }), line), { status: 201 });
 });
 

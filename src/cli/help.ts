@@ -6,7 +6,7 @@ export const HELP = {
   program: 'Sluice takes events over HTTP, loads the valid ones into Postgres and tells what became of each line.',
   afterError: '(try --help)',
   exitCodes: `
-Exit codes of load and validate:
+Exit codes of load and validate (schemas … --help tells its own):
   0  every line is fine
   1  some lines were rejected, or the batch is held by a check
   2  failed: nothing of at least one file was stored
@@ -23,7 +23,9 @@ Without DATABASE_URL it starts a Postgres of its own, with its data in .sluice.`
   migrate: `
 For a database that the server may not change itself, e.g.:
   DATABASE_URL=postgres://owner@db.example/events sluice migrate
-"sluice serve" does the same when it starts.`,
+"sluice serve" does the same when it starts. "sluice schemas plan" prints what it would do to the subjects' tables.
+Several may run at once, and one that was killed is gone on from. A table in use is tried again and again for up to a
+minute, each time waiting 2 s only, so that nobody waits behind it for long.`,
   load: `
 Files are NDJSON, one event a line, plain or gzipped; - is standard input. Each file is a batch of its own: it is
 stored as a whole, or not at all. After a file that fails the next one is loaded all the same.
@@ -42,4 +44,44 @@ Examples:
   sluice validate events.ndjson
   sluice validate --schema user_event/1.0.0 --schema-dir ./schemas events.ndjson.gz
 Exit codes: 0 every line is fine, 1 some lines would be rejected, 2 failed.`,
+  schemas: `
+Examples:
+  sluice schemas new user_event --from events.ndjson
+  sluice schemas check
+  sluice schemas plan`,
+  check: `
+Needs no database. It lints the folder, compiles every version, holds each one against its predecessors as the
+subject's mode (subject.json) demands, and judges SUBJECT/examples/pass.ndjson and fail.ndjson line by line.
+
+Examples:
+  sluice schemas check
+  sluice schemas check --format markdown --base ../main/schemas > comment.md
+Exit codes: 0 fine (warnings at most), 1 problems, 2 could not run.`,
+  compare: `
+Examples:
+  sluice schemas compare old.json new.json
+  sluice schemas compare --mode FULL --format json old.json new.json`,
+  new: `
+Writes SUBJECT/1.0.0.json, which every sample passes, and the first samples as SUBJECT/examples/pass.ndjson.
+Nothing is overwritten. Read the schema before it is used: it says what the samples have in common, not what you mean.
+It is open: what it does not declare is kept in _extra. With "additionalProperties": false, or {"policy": "lenient"} in
+subject.json, new properties can come with minor versions.
+
+Example:
+  sluice schemas new page_view --from page_views.ndjson
+Exit codes: 0 written, 2 could not run.`,
+  plan: `
+Each statement comes with the lock it takes and whether it rewrites the table. Nothing is changed. System tables are
+not in it. Reads DATABASE_URL, else the embedded Postgres.
+
+Example:
+  DATABASE_URL=postgres://me@db.example/events sluice schemas plan
+Exit codes: 0 printed (also "nothing to do"), 2 could not run.`,
+  drift: `
+Names each table, column, type, nullability, default, index and comment that is not as the schemas say. Constraints,
+triggers, indexes and views of your own are named too, and are no drift. Nothing is changed.
+
+Example:
+  DATABASE_URL=postgres://me@db.example/events sluice schemas drift --json
+Exit codes: 0 no drift, 1 drift, 2 could not run.`,
 } as const;

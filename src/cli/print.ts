@@ -194,7 +194,7 @@ function sourceName(name: string): string {
 }
 
 /** Control and formatting characters as escapes: data must not steer the reader's terminal. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (each) => {
     return `\\u${each.codePointAt(0)!.toString(16).padStart(4, '0')}`;
   });

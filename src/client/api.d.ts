@@ -117,6 +117,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/schemas/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Load the schema folder again
+         * @description As SIGHUP does. Batches under way keep the versions that they started with. A folder with a fault, a version in
+         *     use that was changed, or a number that promises less than it breaks: the schemas in use stay. Other processes
+         *     load their folder when they are told to.
+         */
+        post: operations["reloadSchemas"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/schemas/{subject}": {
         parameters: {
             query?: never;
@@ -144,7 +166,16 @@ export interface paths {
         /** List a subject's versions, oldest first */
         get: operations["listVersions"];
         put?: never;
-        post?: never;
+        /**
+         * Register a version
+         * @description Judges the document against the versions of its major as the subject's `compatibility` demands, writes it into
+         *     the schema folder, brings the table up to date, and takes events by it from then on. It never changes again.
+         *
+         *     Without `version` it gets the smallest number that is honest: a breaking change a new major one, an addition a
+         *     new minor one, anything else a new patch; the first version of a new subject is 1.0.0. A document identical to
+         *     a version that is there (RFC 8785: order and white space do not matter) is that version, and nothing is written.
+         */
+        post: operations["registerVersion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -162,6 +193,31 @@ export interface paths {
         get: operations["getSchema"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schemas/{subject}/compatibility": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask what a document would mean as the next version
+         * @description Compares the candidate with the versions that the mode demands, and runs it on stored events: the newest final
+         *     rows of the table that it would share, and the newest rejections with the code `schema_violation`, at most
+         *     1,000 of each, without those of more than 64 KiB. Nothing is written.
+         *
+         *     Rows are put together again from their columns: instants are in UTC and rounded to microseconds, so a `pattern`
+         *     on a date-time may judge them differently from what was sent.
+         */
+        post: operations["checkCompatibility"];
         delete?: never;
         options?: never;
         head?: never;
@@ -240,6 +296,62 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        JsonSchema: Record<string, never> | boolean;
+        /**
+         * @description What a version has to keep towards earlier ones of its major
+         * @enum {string}
+         */
+        Mode: "NONE" | "BACKWARD" | "BACKWARD_TRANSITIVE" | "FORWARD" | "FORWARD_TRANSITIVE" | "FULL" | "FULL_TRANSITIVE";
+        /**
+         * @description The smallest honest step of the number: for a break, for an addition, for what no event can tell
+         * @enum {string}
+         */
+        Bump: "major" | "minor" | "patch";
+        /** @description The version that was compared with; a list, newest first, where there were several */
+        Against: components["schemas"]["Version"] | components["schemas"]["Version"][];
+        Difference: {
+            /** @description Stable, e.g. `maximum_decreased` */
+            type: string;
+            /**
+             * @description `backward`: the new schema rejects a document that the old one accepts; `forward`: the other way round
+             * @enum {string}
+             */
+            breaks: "backward" | "forward" | "both" | "none";
+            /** @description A JSON Pointer into the earlier version */
+            old_path: string;
+            /** @description A JSON Pointer into the candidate */
+            new_path: string;
+            message: string;
+            /** @description A document that one of the two accepts and the other rejects; ajv has checked it */
+            witness?: unknown;
+            /** @enum {string} */
+            witness_valid_under?: "old" | "new";
+            /** @description Where `breaks` is `both`: one for the other direction */
+            forward_witness?: unknown;
+            /** @description The earlier version, where there are several */
+            against?: components["schemas"]["Version"];
+        };
+        Compatibility: {
+            /** @description What could not be decided counts as incompatible */
+            compatible: boolean;
+            mode: components["schemas"]["Mode"];
+            against: components["schemas"]["Against"];
+            needed_bump: components["schemas"]["Bump"];
+            differences: components["schemas"]["Difference"][];
+            stored: {
+                rows_checked: components["schemas"]["Count"];
+                rows_failing: components["schemas"]["Count"];
+                rejections_checked: components["schemas"]["Count"];
+                rejections_rescued: components["schemas"]["Count"];
+            };
+        };
+        Fault: {
+            /** @description In the schema folder, or `the request` */
+            file: string;
+            /** @description A JSON Pointer, or `line:column` where the file is not JSON; empty for the whole */
+            place: string;
+            reason: string;
+        };
         /** @description One event. What else it must be is said by the schema that it is checked against */
         Event: {
             /**
@@ -424,6 +536,12 @@ export interface components {
             subject: components["schemas"]["Subject"];
             latest: components["schemas"]["Version"];
             versions: components["schemas"]["Versions"];
+            compatibility: components["schemas"]["Mode"];
+            /**
+             * @description Which documents count
+             * @enum {string}
+             */
+            policy: "strict" | "lenient";
             /** @description One for each major version */
             tables: components["schemas"]["Table"][];
         };
@@ -450,7 +568,7 @@ export interface components {
          * @description Stable; a retired code is never used for anything else
          * @enum {string}
          */
-        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "shutting_down" | "storage_full";
+        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -470,6 +588,12 @@ export interface components {
              * @description The batch whose fate could not be learned
              */
             batch_id?: string;
+            /** @description What is wrong with schemas */
+            faults?: components["schemas"]["Fault"][];
+            mode?: components["schemas"]["Mode"];
+            against?: components["schemas"]["Against"];
+            needed_bump?: components["schemas"]["Bump"];
+            differences?: components["schemas"]["Difference"][];
         };
     };
     responses: {
@@ -569,6 +693,21 @@ export interface components {
                     status?: 503;
                     /** @enum {unknown} */
                     code?: "database_unavailable" | "database_busy" | "shutting_down";
+                };
+            };
+        };
+        /** @description Postgres cannot be reached, or tables are in use and could not be changed in time */
+        SchemasUnavailable: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down";
                 };
             };
         };
@@ -1011,6 +1150,53 @@ export interface operations {
             500: components["responses"]["InternalError"];
         };
     };
+    reloadSchemas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The folder is in use as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description How many there are now */
+                        subjects: number;
+                        /** @description How many there are now */
+                        versions: number;
+                        /** @description Versions that this server did not know before */
+                        added: string[];
+                        /** @description What is odd about the folder */
+                        warnings: components["schemas"]["Fault"][];
+                    };
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            /** @description The folder has faults */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 422;
+                        /** @constant */
+                        code?: "invalid_schema_folder";
+                    };
+                };
+            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["SchemasUnavailable"];
+        };
+    };
     getSubject: {
         parameters: {
             query?: never;
@@ -1067,6 +1253,155 @@ export interface operations {
             500: components["responses"]["InternalError"];
         };
     };
+    registerVersion: {
+        parameters: {
+            query?: {
+                /** @description The number that it is to have. It is refused if it promises less than the document breaks */
+                version?: components["schemas"]["Version"];
+            };
+            header?: never;
+            path: {
+                /** @description A subject */
+                subject: components["parameters"]["subject"];
+            };
+            cookie?: never;
+        };
+        /** @description A JSON Schema of draft-07 (also where `$schema` is absent) or 2020-12, at most 5 MiB */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JsonSchema"];
+                "application/schema+json": components["schemas"]["JsonSchema"];
+            };
+        };
+        responses: {
+            /** @description There is such a version already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        subject: components["schemas"]["Subject"];
+                        version: components["schemas"]["Version"];
+                        /** @constant */
+                        status: "existing";
+                    };
+                };
+            };
+            /** @description Registered, and in use */
+            201: {
+                headers: {
+                    /** @description Where to read the version again */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        subject: components["schemas"]["Subject"];
+                        version: components["schemas"]["Version"];
+                        /** @constant */
+                        status: "registered";
+                        /**
+                         * @description How many of the subject's newest stored rejections (at most 1,000, with the code
+                         *     `schema_violation`) it would take; null where that could not be found out
+                         */
+                        rescued: number | null;
+                    };
+                };
+            };
+            /** @description A parameter is not valid, or the body broke off */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 400;
+                        /** @enum {unknown} */
+                        code?: "invalid_parameter" | "bad_request" | "incomplete_body";
+                    };
+                };
+            };
+            /** @description The client sent no byte for too long */
+            408: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 408;
+                        /** @constant */
+                        code?: "body_timeout";
+                    };
+                };
+            };
+            /**
+             * @description The number promises less than the document breaks; or it has another content; or nobody may write to the
+             *     schema folder
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 409;
+                        /** @enum {unknown} */
+                        code?: "incompatible_schema" | "version_conflict" | "schema_folder_read_only";
+                    };
+                };
+            };
+            /** @description The document has more than 5 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 413;
+                        /** @constant */
+                        code?: "body_too_large";
+                    };
+                };
+            };
+            /** @description The body is not JSON, or it is compressed */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 415;
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type" | "unsupported_encoding";
+                    };
+                };
+            };
+            /** @description The document is no schema for events, or the folder has a fault of its own */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 422;
+                        /** @enum {unknown} */
+                        code?: "invalid_schema" | "invalid_schema_folder";
+                    };
+                };
+            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["SchemasUnavailable"];
+        };
+    };
     getSchema: {
         parameters: {
             query?: never;
@@ -1096,6 +1431,118 @@ export interface operations {
             404: components["responses"]["SchemaNotFound"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
+        };
+    };
+    checkCompatibility: {
+        parameters: {
+            query?: {
+                /** @description What has to hold. Absent, the subject's own `compatibility` */
+                mode?: components["schemas"]["Mode"];
+                /**
+                 * @description A version, or `latest`. Absent, what the mode demands: the newest version, or, for the transitive modes, all
+                 *     versions of the newest major
+                 */
+                against?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A subject */
+                subject: components["parameters"]["subject"];
+            };
+            cookie?: never;
+        };
+        /** @description A JSON Schema of draft-07 (also where `$schema` is absent) or 2020-12, at most 5 MiB */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JsonSchema"];
+                "application/schema+json": components["schemas"]["JsonSchema"];
+            };
+        };
+        responses: {
+            /** @description The comparison, whatever its outcome */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Compatibility"];
+                };
+            };
+            /** @description A parameter is not valid, or the body broke off */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 400;
+                        /** @enum {unknown} */
+                        code?: "invalid_parameter" | "bad_request" | "incomplete_body";
+                    };
+                };
+            };
+            404: components["responses"]["SchemaNotFound"];
+            /** @description The client sent no byte for too long */
+            408: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 408;
+                        /** @constant */
+                        code?: "body_timeout";
+                    };
+                };
+            };
+            /** @description The document has more than 5 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 413;
+                        /** @constant */
+                        code?: "body_too_large";
+                    };
+                };
+            };
+            /** @description The body is not JSON, or it is compressed */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 415;
+                        /** @enum {unknown} */
+                        code?: "unsupported_media_type" | "unsupported_encoding";
+                    };
+                };
+            };
+            /** @description The document is no schema for events, or the folder has a fault of its own */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 422;
+                        /** @enum {unknown} */
+                        code?: "invalid_schema" | "invalid_schema_folder";
+                    };
+                };
+            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["SchemasUnavailable"];
         };
     };
     getHealth: {

@@ -26,9 +26,10 @@ const temporaryTables = new WeakMap<Connection, Set<string>>();
 export async function temporaryStage(connection: Connection, plan: TablePlan): Promise<StageTable> {
   const known = temporaryTables.get(connection) ?? new Set<string>();
   temporaryTables.set(connection, known);
-  // A table that has got further columns needs another stage.
+  // A table that has got further columns, or that demands fewer, needs another stage.
+  const demanded = plan.columns.filter(({ notNull }) => notNull).map(({ name }) => name);
   const digest = createHash('sha256')
-    .update(JSON.stringify([plan.table, stageColumns(plan)]))
+    .update(JSON.stringify([plan.table, stageColumns(plan), demanded]))
     .digest('hex');
   const name = `pg_temp.${quote(`stage_${digest.slice(0, 16)}`)}`;
   if (!known.has(name)) {

@@ -33,7 +33,9 @@ export function eventRoutes(server: FastifyInstance, app: App): void {
 
 async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const startedAt = performance.now();
-  const { db, config, registry, presence } = app;
+  const { db, config, presence } = app;
+  // The batch keeps these schemas, whatever is reloaded while it is under way.
+  const registry = app.schemas.current;
   const options = readOptions(request.query as Record<string, unknown>);
   const key = options.dryRun ? null : readIdempotencyKey(request.headers['idempotency-key']);
   const schema = options.schema === null ? null : registry.resolve(options.schema);

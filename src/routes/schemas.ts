@@ -1,4 +1,4 @@
-// GET /v1/schemas…: the schema folder as it was loaded.
+// GET /v1/schemas…: the schemas in use.
 import type { FastifyInstance } from 'fastify';
 import type { App } from '../app.ts';
 import { Problem } from '../errors.ts';
@@ -15,12 +15,12 @@ interface ByVersion {
 
 export function schemaRoutes(server: FastifyInstance, app: App): void {
   server.get('/v1/schemas', async () => ({
-    items: [...app.registry.subjects.values()].map(outline),
+    items: [...app.schemas.current.subjects.values()].map(outline),
   }));
 
   server.get<BySubject>('/v1/schemas/:subject', async ({ params }) => {
     const subject = findSubject(app, params.subject);
-    return { ...outline(subject), tables: tables(subject) };
+    return { ...outline(subject), ...subject.settings, tables: tables(subject) };
   });
 
   server.get<BySubject>('/v1/schemas/:subject/versions', async ({ params }) => ({
@@ -38,8 +38,8 @@ export function schemaRoutes(server: FastifyInstance, app: App): void {
   });
 }
 
-function findSubject({ registry }: App, name: string): Subject {
-  const subject = registry.subjects.get(name);
+export function findSubject({ schemas }: App, name: string): Subject {
+  const subject = schemas.current.subjects.get(name);
   if (subject === undefined) throw new Problem('schema_not_found', `There is no subject ${JSON.stringify(name)}`);
   return subject;
 }

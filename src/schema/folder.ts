@@ -1,6 +1,6 @@
 // Loads a schema folder: list, parse, lint, follow references, plan columns. Validators are compiled later, when the
 // first event needs them. Either everything is right, or one error tells everything that is wrong.
-import { bundle } from './bundle.ts';
+import { type Bundle, bundle } from './bundle.ts';
 import { planTable } from './columns.ts';
 import { Validator, ValidatorCache } from './compile.ts';
 import { Findings, SchemaFolderError } from './faults.ts';
@@ -11,15 +11,27 @@ import { type ListedVersion, type Listing, listFolder } from './listing.ts';
 import { endlessSchema, type Reach, reachOf } from './reach.ts';
 import { Registry, type SchemaVersion, type Subject } from './registry.ts';
 import type { SchemaDocument } from './resources.ts';
+import { DEFAULT_SETTINGS, readSettings } from './subject.ts';
+import { compareVersions } from './version.ts';
+import { wholeDocument } from './whole.ts';
 
 /** Schemas above this may be too deep for ajv's recursion: they are compiled at once, to know it now. */
 const SAFE_WEIGHT = 250;
+
+/** One for the process: a folder that is loaded again must not double what is kept compiled. */
+const CACHE = new ValidatorCache();
 
 /** A version whose own files are in order. */
 interface Sound extends ListedVersion {
   document: SchemaDocument;
   reach: Reach;
   validator: Validator;
+  makeBundle(): Bundle;
+}
+
+/** A version that does not stand in the folder yet. */
+export interface AddedVersion extends ListedVersion {
+  bytes: Uint8Array;
 }
 
 /**
@@ -34,16 +46,38 @@ export async function loadFolder(folder: string): Promise<Registry> {
   return new Registry(subjects, findings.warnings);
 }
 
+/**
+ * Reads one subject of the folder, as if `added` stood in it.
+ * @returns null where the subject has no version
+ * @throws {SchemaFolderError} with every fault of the subject and of what it refers to
+ */
+export async function loadSubject(folder: string, name: string, added?: AddedVersion): Promise<Subject | null> {
+  const findings = new Findings();
+  const { versions, files, settings } = await listFolder(folder, findings);
+  // The other subjects are in use as they are, and do not matter here.
+  const own = findings.faults.filter(({ file }) => file === folder || file === name || file.startsWith(`${name}/`));
+  if (own.length > 0) throw new SchemaFolderError(folder, own);
+  const wanted = versions.filter(({ subject, file }) => subject === name && file !== added?.file);
+  if (added !== undefined) {
+    wanted.push(added);
+    files.set(added.file, added.bytes);
+  }
+  wanted.sort((a, b) => compareVersions(a.number, b.number));
+  const loaded = new Findings();
+  const [subject] = new Loader(loaded).load({ versions: wanted, others: [], settings, files });
+  if (loaded.faults.length > 0) throw new SchemaFolderError(folder, loaded.faults);
+  return subject ?? null;
+}
+
 class Loader {
   readonly #findings: Findings;
   readonly #links = new Links();
-  readonly #cache = new ValidatorCache();
 
   constructor(findings: Findings) {
     this.#findings = findings;
   }
 
-  load({ versions, others, files }: Listing): Subject[] {
+  load({ versions, others, settings, files }: Listing): Subject[] {
     const library = new Library(files, this.#links, this.#findings);
     const documents = new Map(versions.map((version) => [version, library.open(version.file)]));
     library.settle();
@@ -66,8 +100,18 @@ class Loader {
           each.map((version) => sound.get(version)),
         ),
       );
-      return { name, versions: planned, latest: planned.at(-1)! };
+      return {
+        name,
+        settings: this.#settingsOf(settings.get(name), files),
+        versions: planned,
+        latest: planned.at(-1)!,
+      };
     });
+  }
+
+  #settingsOf(file: string | undefined, files: ReadonlyMap<string, Uint8Array>): Subject['settings'] {
+    const bytes = file === undefined ? undefined : files.get(file);
+    return bytes === undefined ? DEFAULT_SETTINGS : readSettings(file!, bytes, this.#findings);
   }
 
   #fault(file: string, reason: string, place = ''): null {
@@ -91,9 +135,10 @@ class Loader {
     const ambiguous = ambiguousAnchor(reach, this.#links);
     if (ambiguous !== undefined) return this.#fault(file, `several files have the $dynamicAnchor ${ambiguous}`);
 
-    const validator = new Validator(file, () => bundle(root, draft, this.#links), this.#cache);
+    const makeBundle = () => bundle(root, draft, this.#links);
+    const validator = new Validator(file, makeBundle, CACHE);
     if (reach.weight > SAFE_WEIGHT && !this.#compiles(validator)) return null;
-    return { ...version, document, reach, validator };
+    return { ...version, document, reach, validator, makeBundle };
   }
 
   #compiles(validator: Validator): boolean {
@@ -113,19 +158,22 @@ class Loader {
     if (sound.length < versions.length) return [];
     const inputs = sound.map(({ file, document, reach }) => ({ file, root: document.root, schemas: reach.schemas }));
     const { plan, shapes } = planTable(table, inputs, this.#links, this.#findings);
-    return sound.map(({ subject, number, file, document, validator }, at) => {
+    return sound.map(({ subject, number, file, document, reach, validator, makeBundle }, at) => {
       const [major, minor, patch] = number;
       const version = number.join('.');
       const names = { subject, version, major, minor, patch, id: `${subject}/${version}`, file };
       const { accepts, explain } = validator;
       const { root, draft } = document;
-      return { ...names, draft, document: root, plan, shape: shapes[at]!, accepts, explain };
+      const whole = () => wholeDocument(file, root, reach, this.#links);
+      const planUntil = () => planTable(table, inputs.slice(0, at + 1), this.#links, new Findings()).plan;
+      const made = { whole, bundle: makeBundle, planUntil };
+      return { ...names, draft, document: root, plan, shape: shapes[at]!, accepts, explain, ...made };
     });
   }
 }
 
 /** Majors 0 and 1 share the subject's own name: what is tried out before 1.0.0 is meant to become it. */
-function tableName(subject: string, major: number): string {
+export function tableName(subject: string, major: number): string {
   return major < 2 ? subject : `${subject}__v${major}`;
 }
 

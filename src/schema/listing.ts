@@ -16,13 +16,16 @@ export interface Listing {
   versions: ListedVersion[];
   /** JSON files that are allowed if a schema refers to them, and what it is if none does. */
   others: { file: string; unused: 'fault' | 'warning' | 'fine' }[];
+  /** By subject: its `subject.json`, where it has one. */
+  settings: Map<string, string>;
   /** Contents of all of them. */
   files: Map<string, Uint8Array>;
 }
 
 const SUBJECT = /^[a-z][a-z0-9_]{0,47}$/;
 /** Files of a subject that are not schemas. */
-const OTHER_PURPOSE = new Set(['README.md', 'expectations.json', 'subject.json']);
+const OTHER_PURPOSE = new Set(['README.md', 'expectations.json']);
+const SETTINGS = 'subject.json';
 const EXAMPLES = 'examples';
 const IS_JSON = /\.json$/i;
 /** Files read at once. */
@@ -35,18 +38,21 @@ type Entry = { name: string; path: string; isFolder: boolean };
 export async function listFolder(folder: string, findings: Findings): Promise<Listing> {
   const lister = new Lister(folder, findings);
   await lister.list();
-  const { versions, others } = lister;
-  const files = await readFiles(
-    folder,
-    [...versions, ...others].map(({ file }) => file),
-    findings,
-  );
-  return { versions: versions.filter(({ file }) => files.has(file)), others, files };
+  const { versions, others, settings } = lister;
+  const paths = [...[...versions, ...others].map(({ file }) => file), ...settings.values()];
+  const files = await readFiles(folder, paths, findings);
+  return { versions: versions.filter(({ file }) => files.has(file)), others, settings, files };
+}
+
+/** Whether a subject may have this name. */
+export function isSubjectName(name: string): boolean {
+  return SUBJECT.test(name) && !name.includes('__');
 }
 
 class Lister {
   readonly versions: ListedVersion[] = [];
   readonly others: Listing['others'] = [];
+  readonly settings: Listing['settings'] = new Map();
   readonly #folder: string;
   readonly #findings: Findings;
 
@@ -66,7 +72,7 @@ class Lister {
   }
 
   async #listSubject(subject: string): Promise<void> {
-    if (!SUBJECT.test(subject) || subject.includes('__')) {
+    if (!isSubjectName(subject)) {
       const allowed = `a subject's name is ${SUBJECT.source} without __`;
       this.#findings.fault(subject, '', `the folder's name is no subject: ${allowed}`);
       return;
@@ -78,7 +84,8 @@ class Lister {
       if (isFolder) {
         if (number !== null) this.#findings.fault(path, '', 'is a folder, not a file');
         else if (name !== EXAMPLES) await this.#listShared(entry, 'warning', 2);
-      } else if (OTHER_PURPOSE.has(name)) continue;
+      } else if (name === SETTINGS) this.settings.set(subject, path);
+      else if (OTHER_PURPOSE.has(name)) continue;
       else if (number !== null && name.endsWith('.json')) versions.push({ subject, number, file: path });
       else if (IS_JSON.test(name)) this.others.push({ file: path, unused: 'fault' });
       else this.#findings.warn(path, '', 'is no schema, ignored');

@@ -1,9 +1,11 @@
 // The subjects and versions of one schema folder, as the rest of the service sees them. A registry never changes:
 // a folder that has changed makes a new one.
 import type { LineError, TablePlan } from '../model.ts';
+import type { Bundle } from './bundle.ts';
 import type { Draft, Schema } from './dialect.ts';
 import type { Fault } from './faults.ts';
 import type { ObjectShape } from './shape.ts';
+import type { SubjectSettings } from './subject.ts';
 import { NUMBER_PATTERN } from './version.ts';
 
 export interface SchemaVersion {
@@ -28,10 +30,17 @@ export interface SchemaVersion {
   accepts(event: unknown): boolean;
   /** Why an event that is not accepted is not: at least one reason, at most 20. */
   explain(event: unknown): LineError[];
+  /** The file's content with what it refers to in other files: what is compared and frozen. Made at each call. */
+  whole(): Schema;
+  /** What ajv compiles, for another thread. Made at each call. */
+  bundle(): Bundle;
+  /** The table as it was planned when this version was the newest. Made at each call. */
+  planUntil(): TablePlan;
 }
 
 export interface Subject {
   name: string;
+  settings: SubjectSettings;
   /** Ascending. */
   versions: readonly SchemaVersion[];
   latest: SchemaVersion;

@@ -102,7 +102,7 @@ t.test('what is no schema is left alone', async (t) => {
       'a/1.0.0.json': event,
       'a/.1.0.0.json.swp': 'x',
       'a/README.md': 'words',
-      'a/subject.json': 'not json',
+      'a/subject.json': {},
       'a/expectations.json': 'not json',
       'a/examples/pass.ndjson': '{}',
       'a/examples/2.0.0.json': 'not json',

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Registry, type SchemaVersion, type Subject } from '../../src/schema/registry.ts';
+import { DEFAULT_SETTINGS } from '../../src/schema/subject.ts';
 import { parseVersion, type VersionNumber } from '../../src/schema/version.ts';
 
 function subject(name: string, ...numbers: VersionNumber[]): Subject {
@@ -8,7 +9,7 @@ function subject(name: string, ...numbers: VersionNumber[]): Subject {
     const plan = { table: `${name}__v${major}`, columns: [], extra: true };
     return { subject: name, version, major, minor, patch, id: `${name}/${version}`, plan } as unknown as SchemaVersion;
   });
-  return { name, versions, latest: versions.at(-1)! };
+  return { name, settings: DEFAULT_SETTINGS, versions, latest: versions.at(-1)! };
 }
 
 const registry = new Registry(

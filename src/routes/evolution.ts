@@ -1,0 +1,105 @@
+// POST /v1/schemas…: new versions, what they would mean, and the folder once more.
+import type { FastifyInstance } from 'fastify';
+import type { App } from '../app.ts';
+import { Problem } from '../errors.ts';
+import { readDocument } from '../intake/document.ts';
+import {
+  checkSubjectName,
+  invalidParameter,
+  majorOf,
+  openCandidate,
+  parseCandidate,
+  provisionalNumber,
+  readNumber,
+  weighCandidate,
+} from '../registry/candidate.ts';
+import { oneOrAll } from '../registry/register.ts';
+import { judgeStored } from '../registry/stored.ts';
+import { MODES, type Mode } from '../schema/compare/difference.ts';
+import type { SchemaVersion, Subject } from '../schema/registry.ts';
+import { findSubject } from './schemas.ts';
+
+interface BySubject {
+  Params: { subject: string };
+}
+
+type Query = Readonly<Record<string, unknown>>;
+
+export function evolutionRoutes(server: FastifyInstance, app: App): void {
+  const { schemas, db, config } = app;
+
+  server.post('/v1/schemas/reload', async (request) => {
+    readQuery(request.query as Query, []);
+    const reloaded = await schemas.reload();
+    request.log.info({ added: reloaded.added }, 'schemas reloaded');
+    return reloaded;
+  });
+
+  server.post<BySubject>('/v1/schemas/:subject/versions', async (request, reply) => {
+    const { subject: name } = request.params;
+    checkSubjectName(name);
+    const query = readQuery(request.query as Query, ['version']);
+    const number = query.version === undefined ? undefined : readNumber(query.version, 'version');
+    const document = parseCandidate(await readDocument(request, config.limits));
+    const before = schemas.current.subjects.get(name) ?? null;
+    const { status, version } = await schemas.register({ subject: name, document, number });
+    const answer = { subject: name, version: version.version, status };
+    if (status === 'existing') return answer;
+    request.log.info({ schema: version.id }, 'schema registered');
+    // The version stands, whatever becomes of the count.
+    const stored = await judgeStored(db, schemas.workbench, version, before, { rows: false }).catch((error) => {
+      request.log.warn({ reason: (error as Error).message }, 'stored rejections not counted');
+      return null;
+    });
+    reply.code(201).header('location', `/v1/schemas/${name}/versions/${version.version}`);
+    return { ...answer, rescued: stored?.rejections_rescued ?? null };
+  });
+
+  server.post<BySubject>('/v1/schemas/:subject/compatibility', async (request) => {
+    const { subject: name } = request.params;
+    const query = readQuery(request.query as Query, ['mode', 'against']);
+    const mode = query.mode === undefined ? undefined : readMode(query.mode);
+    const subject = findSubject(app, name);
+    const against = query.against === undefined ? undefined : findVersion(subject, query.against);
+    const document = parseCandidate(await readDocument(request, config.limits));
+    const versions = majorOf(subject, against?.major);
+    const bytes = Buffer.from(JSON.stringify(document));
+    const opened = await openCandidate(schemas.folder, name, provisionalNumber(versions), bytes);
+    const predecessors = against === undefined ? versions : [against];
+    const weighed = await weighCandidate(opened.candidate, subject, predecessors, schemas.workbench, mode);
+    return {
+      compatible: weighed.compatible,
+      mode: weighed.mode,
+      against: oneOrAll(weighed.against),
+      needed_bump: weighed.needed_bump,
+      differences: weighed.differences,
+      stored: await judgeStored(db, schemas.workbench, opened.candidate, subject, { rows: true }),
+    };
+  });
+}
+
+/** A parameter that is not understood is refused: a mistyped `mode` must not give another answer. */
+function readQuery<Name extends string>(query: Query, known: readonly Name[]): Partial<Record<Name, string>> {
+  for (const [name, value] of Object.entries(query)) {
+    if (!known.includes(name as Name)) {
+      const names = known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`;
+      throw invalidParameter(name, `The parameter ${name} is not known: ${names}`);
+    }
+    if (typeof value !== 'string') throw invalidParameter(name, `The parameter ${name} is given more than once`);
+  }
+  return query as Partial<Record<Name, string>>;
+}
+
+function readMode(text: string): Mode {
+  const mode = MODES.find((each) => each === text);
+  if (mode !== undefined) return mode;
+  throw invalidParameter('mode', `The parameter mode is ${JSON.stringify(text)}: allowed is ${MODES.join(', ')}`);
+}
+
+function findVersion(subject: Subject, text: string): SchemaVersion {
+  if (text === 'latest') return subject.latest;
+  const version = readNumber(text, 'against').join('.');
+  const found = subject.versions.find((each) => each.version === version);
+  if (found === undefined) throw new Problem('schema_not_found', `There is no version ${version} of ${subject.name}`);
+  return found;
+}
