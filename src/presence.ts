@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { borrow, type Connection, type Database } from './db.ts';
+import { isAlive } from './load/liveness.ts';
 import { dropOrphanedStages, dropUnloggedStages } from './load/stage.ts';
 
 const SWEEP_MS = 30_000;
@@ -82,7 +83,7 @@ export function startSweeping(db: Database, presence: Presence, log: Logger): ()
 
 /**
  * Marks the batches of dead processes as aborted, drops their stages and frees their idempotency keys. Safe with any
- * number of processes: whoever gets the dead process's lock does it.
+ * number of processes at once.
  * @returns the batches' ids
  */
 function sweep(db: Database, self: string): Promise<string[]> {
@@ -93,7 +94,9 @@ function sweep(db: Database, self: string): Promise<string[]> {
       [self],
     );
     const swept: string[] = [];
-    for (const { process } of rows) swept.push(...(await sweepProcess(connection, process)));
+    for (const { process } of rows) {
+      if (!(await isAlive(connection, process))) swept.push(...(await sweepProcess(connection, process)));
+    }
     await dropOrphanedStages(connection);
     return swept;
   });
@@ -101,22 +104,18 @@ function sweep(db: Database, self: string): Promise<string[]> {
 
 async function sweepProcess(connection: Connection, process: string): Promise<string[]> {
   await connection.query('BEGIN');
-  const lock = await connection.query<{ free: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS free', [process]);
-  const swept: string[] = [];
-  if (lock.rows[0]!.free) {
-    const { rows } = await connection.query<{ id: string }>(
-      `UPDATE sluice.batches SET status = 'aborted', finished_at = now(), reason = 'the process that received it died'
-       WHERE status = 'receiving' AND process = $1 RETURNING id`,
-      [process],
-    );
-    for (const { id } of rows) {
-      await connection.query('DELETE FROM sluice.rejections WHERE batch_id = $1', [id]);
-      await connection.query('DELETE FROM sluice.line_runs WHERE batch_id = $1', [id]);
-      await dropUnloggedStages(connection, id);
-      swept.push(id);
-    }
-    await connection.query('DELETE FROM sluice.idempotency_keys WHERE fingerprint IS NULL AND process = $1', [process]);
+  // Two sweeps of the same process: the second one waits here for the first, and finds nothing left to do.
+  const { rows } = await connection.query<{ id: string }>(
+    `UPDATE sluice.batches SET status = 'aborted', finished_at = now(), reason = 'the process that received it died'
+     WHERE status = 'receiving' AND process = $1 RETURNING id`,
+    [process],
+  );
+  for (const { id } of rows) {
+    await connection.query('DELETE FROM sluice.rejections WHERE batch_id = $1', [id]);
+    await connection.query('DELETE FROM sluice.line_runs WHERE batch_id = $1', [id]);
+    await dropUnloggedStages(connection, id);
   }
+  await connection.query('DELETE FROM sluice.idempotency_keys WHERE fingerprint IS NULL AND process = $1', [process]);
   await connection.query('COMMIT');
-  return swept;
+  return rows.map(({ id }) => id);
 }

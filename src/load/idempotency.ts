@@ -1,6 +1,7 @@
 // Idempotency keys (IETF draft-ietf-httpapi-idempotency-key-header): a key is claimed before the body is read and bound
 // to its payload in the transaction that commits the batch.
 import { borrow, type Connection, type Database } from '../db.ts';
+import { isAlive } from './liveness.ts';
 
 /** A key that this request runs under. */
 export interface Claim {
@@ -60,12 +61,4 @@ export async function releaseClaim(connection: Connection, claim: Claim): Promis
     'DELETE FROM sluice.idempotency_keys WHERE key = $1 AND batch_id = $2 AND fingerprint IS NULL',
     [claim.key, claim.batchId],
   );
-}
-
-/** Whether the process that holds this advisory lock key still lives. */
-async function isAlive(connection: Connection, process: string): Promise<boolean> {
-  const { rows } = await connection.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [process]);
-  if (!rows[0]!.free) return true;
-  await connection.query('SELECT pg_advisory_unlock($1)', [process]);
-  return false;
 }

@@ -6,7 +6,7 @@ import type { CheckResult, Rejection, Report } from '../model.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import { Chunk } from './chunk.ts';
+import { type Chunk, chunkFor } from './chunk.ts';
 import { copyChunk } from './copy.ts';
 import type { Destination, Ending } from './destination.ts';
 import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
@@ -62,6 +62,8 @@ export class Loading implements Destination {
   readonly #rejections: RejectionRows;
   readonly #blanks: LineRun[] = [];
   #isRecorded = false;
+  /** COMMIT was sent and its answer has not come. */
+  #isInDoubt = false;
   #copying: Promise<void> = Promise.resolve();
 
   constructor(db: Database, tally: Tally, options: LoadingOptions) {
@@ -74,12 +76,7 @@ export class Loading implements Destination {
 
   /** Where rows of this schema version are to be written. */
   chunk(schema: SchemaVersion): Chunk {
-    let chunk = this.#chunks.get(schema.plan.table);
-    if (chunk === undefined) {
-      chunk = new Chunk(schema.plan);
-      this.#chunks.set(schema.plan.table, chunk);
-    }
-    return chunk;
+    return chunkFor(this.#chunks, schema);
   }
 
   reject(rejection: Rejection): void {
@@ -128,7 +125,7 @@ export class Loading implements Destination {
         return await this.#finishOnce(ending);
       } catch (error) {
         if (isDataError(error) && tries < TRIES) await this.#refuseRows(error as Error);
-        else if (databaseProblem(error)?.code === 'database_unavailable') return this.#settleDoubt(error);
+        else if (this.#isInDoubt && databaseProblem(error) !== undefined) return this.#settleDoubt(error);
         else if (!isRetryable(error) || tries === TRIES) throw error;
       }
     }
@@ -146,6 +143,7 @@ export class Loading implements Destination {
   }
 
   async #finishOnce(ending: Ending, completes = true): Promise<StoredAnswer> {
+    this.#isInDoubt = false;
     const { dryRun } = this.#options;
     const answer = await borrow(this.#db, async (connection) => {
       await forgetTemporaryStages(connection, this.#chunks.size);
@@ -156,6 +154,7 @@ export class Loading implements Destination {
       const report = this.#report(ending, checks, duplicates);
       const stored = { report: JSON.stringify(report), status: httpStatus(report) };
       if (!dryRun) await this.#recordEnd(connection, report, stored, ending, completes);
+      this.#isInDoubt = !dryRun;
       await connection.query(dryRun ? 'ROLLBACK' : 'COMMIT');
       return stored;
     });
