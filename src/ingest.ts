@@ -60,6 +60,8 @@ export interface IngestContext {
   limits: Limits;
   /** This process, as in `sluice.batches.process`. */
   process: string;
+  /** Told of a batch that failed and could not be recorded as aborted, Postgres being away. */
+  onLost: (batchId: string) => void;
 }
 
 /**
@@ -69,14 +71,14 @@ export interface IngestContext {
  */
 export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
   const { batchId, receivedAt, dryRun, claim, full } = upload;
-  const { db, limits, process } = context;
+  const { db, limits, process, onLost } = context;
   const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
   const options = { batchId, receivedAt, dryRun, claim, process, rejections: limits.rejections };
-  return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files);
+  return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files, () => onLost(batchId));
 }
 
 /** The pipeline itself, whatever the destination. */
-export async function run(batch: Batch, files: AsyncIterable<UploadFile>): Promise<StoredAnswer> {
+export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost = () => {}): Promise<StoredAnswer> {
   const { destination } = batch;
   try {
     for await (const file of files) {
@@ -91,8 +93,8 @@ export async function run(batch: Batch, files: AsyncIterable<UploadFile>): Promi
     batch.judgeWhole();
     return await destination.finish(batch.ending());
   } catch (error) {
-    // What made the upload fail is what the client is told; a sweep clears away what cannot be recorded now.
-    await destination.abandon((error as Error).message, batch.ending()).catch(() => {});
+    // What made the upload fail is what the client is told, whether or not that can be recorded now.
+    await destination.abandon((error as Error).message, batch.ending()).catch(onLost);
     throw error;
   }
 }

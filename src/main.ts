@@ -6,9 +6,10 @@ import { type Database, databaseProblem, openDatabase } from './db.ts';
 import { startEmbedded } from './embedded.ts';
 import { StartError } from './errors.ts';
 import { migrate } from './migrate.ts';
-import { Presence, startSweeping } from './presence.ts';
+import { Presence } from './presence.ts';
 import { loadFolder } from './schema/folder.ts';
 import type { Registry } from './schema/registry.ts';
+import { Sweeper } from './sweep.ts';
 
 interface Ready {
   config: Config;
@@ -26,8 +27,9 @@ export async function main(): Promise<void> {
   const { config, log, db, registry, url } = ready;
   const presence = new Presence(url, log);
   await presence.start();
-  const stopSweeping = startSweeping(db, presence, log);
-  const server = await buildServer({ config, db, registry, presence }, log);
+  const sweeper = new Sweeper(db, presence, log);
+  sweeper.start();
+  const server = await buildServer({ config, db, registry, presence, sweeper }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
     throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
   });
@@ -39,7 +41,7 @@ export async function main(): Promise<void> {
     process.exit(1);
   }, config.drainMs);
   await server.close();
-  stopSweeping();
+  sweeper.stop();
   await presence.stop();
   await ready.close();
   clearTimeout(deadline);

@@ -17,6 +17,7 @@ import { PROBLEMS, type ProblemCode } from '../src/errors.ts';
 import type { BatchStatus, CheckResult, ColumnType, RejectionCode, Report, Verdict } from '../src/model.ts';
 import { Presence } from '../src/presence.ts';
 import { loadFolder } from '../src/schema/folder.ts';
+import { Sweeper } from '../src/sweep.ts';
 import { startServer } from './helpers/server.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the description is walked as the tree of plain values that it is
@@ -190,7 +191,9 @@ t.test('the routes of the server and the routes of the description are the same'
   const url = 'postgres://127.0.0.1:1/nothing';
   const db = openDatabase({ url, poolSize: 2 });
   const registry = await loadFolder(`${ROOT}schemas`);
-  const server = await buildServer({ config: readConfig({}), db, registry, presence: new Presence(url, log) }, log);
+  const presence = new Presence(url, log);
+  const sweeper = new Sweeper(db, presence, log);
+  const server = await buildServer({ config: readConfig({}), db, registry, presence, sweeper }, log);
   t.teardown(async () => {
     await server.close();
     await db.destroy();

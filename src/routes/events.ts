@@ -33,7 +33,7 @@ export function eventRoutes(server: FastifyInstance, app: App): void {
 
 async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const startedAt = performance.now();
-  const { db, config, registry, presence } = app;
+  const { db, config, registry, presence, sweeper } = app;
   const options = readOptions(request.query as Record<string, unknown>);
   const key = options.dryRun ? null : readIdempotencyKey(request.headers['idempotency-key']);
   const schema = options.schema === null ? null : registry.resolve(options.schema);
@@ -72,7 +72,9 @@ async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply
       return send(app, reply, stored, options, claimed.batchId);
     }
   }
-  const stored = await ingest(upload, { db, registry, limits: config.limits, process: presence.process });
+  const { limits } = config;
+  const onLost = (id: string) => sweeper.add(id);
+  const stored = await ingest(upload, { db, registry, limits, process: presence.process, onLost });
   request.log.info({ batch_id: batchId, status: stored.status }, 'batch finished');
   return send(app, reply, stored, options, batchId);
 }
