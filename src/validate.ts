@@ -37,8 +37,6 @@ export async function validateStream(chunks: AsyncIterable<Buffer>, settings: Va
   const rules = {
     parameters: '',
     schema,
-    onError: 'continue',
-    maxRejected: null,
     startedAt: performance.now(),
   } as const;
   const nowhere = new Nowhere(tally);

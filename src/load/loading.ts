@@ -3,6 +3,7 @@
 import { borrow, type Connection, type Database, databaseProblem, isDataError, isRetryable } from '../db.ts';
 import { Problem } from '../errors.ts';
 import type { CheckResult, Rejection, Report } from '../model.ts';
+import { type AbortRules, whyAborted } from '../report/abort.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
@@ -44,8 +45,7 @@ export interface LoadingOptions {
   /** This process, as in `sluice.batches.process`. */
   process: string;
   dryRun: boolean;
-  /** Most rejections kept; one more aborts the batch. */
-  rejections: number;
+  rules: AbortRules;
   claim: Claim | null;
 }
 
@@ -81,8 +81,8 @@ export class Loading implements Destination {
 
   reject(rejection: Rejection): void {
     this.#tally.reject(rejection);
-    if (this.#tally.rejected <= this.#options.rejections) this.#rejections.add(rejection);
-    else this.abortReason ??= `more than ${this.#options.rejections} lines were rejected`;
+    if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#rejections.add(rejection);
+    this.abortReason ??= whyAborted(this.#options.rules, this.#tally, false);
   }
 
   blank(batchLine: number): void {
@@ -120,6 +120,7 @@ export class Loading implements Destination {
   async finish(ending: Ending): Promise<StoredAnswer> {
     await this.#copying;
     for (let tries = 1; ; tries++) {
+      this.abortReason ??= whyAborted(this.#options.rules, this.#tally, true);
       if (this.abortReason !== undefined) this.#chunks.clear();
       try {
         return await this.#finishOnce(ending);
@@ -221,7 +222,7 @@ export class Loading implements Destination {
       report,
       reportText,
       httpStatus: status,
-      subjects: [...new Set([...this.#tally.passed.keys()].map((id) => id.slice(0, id.indexOf('/'))))],
+      subjects: [...new Set([...this.#tally.schemas].map((id) => id.slice(0, id.indexOf('/'))))],
       files,
       reason: this.abortReason ?? null,
     });
