@@ -11,6 +11,9 @@ import { loadFolder } from './schema/folder.ts';
 import type { Registry } from './schema/registry.ts';
 import { Sweeper } from './sweep.ts';
 
+/** How often `npm start` is looked after. */
+const ORPHAN_MS = 500;
+
 interface Ready {
   config: Config;
   log: Logger;
@@ -80,8 +83,14 @@ function unreachable(error: Error): StartError {
   return new StartError(`Postgres cannot be used: ${error.message}`, { cause: error });
 }
 
+/** SIGTERM, SIGINT, or the death of the npm that started us: it could not pass the signal on. */
 function signal(): Promise<void> {
   return new Promise((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
+    if (process.env.npm_lifecycle_event !== 'start') return;
+    const npm = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== npm) resolve();
+    }, ORPHAN_MS).unref();
   });
 }
