@@ -19,6 +19,7 @@ import { eventRoutes } from './routes/events.ts';
 import { evolutionRoutes } from './routes/evolution.ts';
 import { healthRoutes } from './routes/health.ts';
 import { schemaRoutes } from './routes/schemas.ts';
+import type { Sweeper } from './sweep.ts';
 
 /** What the routes work with. */
 export interface App {
@@ -26,6 +27,7 @@ export interface App {
   db: Database;
   schemas: Schemas;
   presence: Presence;
+  sweeper: Sweeper;
 }
 
 /** Builds the HTTP server; it does not listen yet. */
@@ -92,6 +94,8 @@ export async function buildServer(app: App, log: Logger): Promise<FastifyInstanc
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  // A client that fell silent in the middle of its body cannot use the connection for anything else.
+  if (problem.code === 'body_timeout') reply.header('connection', 'close');
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(problem.retryAfter));
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }

@@ -20,6 +20,7 @@ import type { Claim } from './load/idempotency.ts';
 import { Loading } from './load/loading.ts';
 import type { FileRecord, StoredAnswer } from './load/record.ts';
 import type { LineError, Refusal } from './model.ts';
+import type { AbortRules } from './report/abort.ts';
 import { DRY_RUN_REJECTIONS, Tally } from './report/tally.ts';
 import type { Registry, SchemaVersion } from './schema/registry.ts';
 
@@ -43,16 +44,13 @@ export interface Upload {
   /** The version chosen by the `schema` parameter, or null. */
   schema: SchemaVersion | null;
   dryRun: boolean;
-  onError: 'continue' | 'abort';
-  maxRejected: RejectionBound | null;
+  /** When rejected lines cost the whole batch. */
+  rules: Pick<AbortRules, 'onError' | 'maxRejected'>;
   /** Whether the report is to have all rejections. */
   full: boolean;
   claim: Claim | null;
   files: AsyncIterable<UploadFile>;
 }
-
-/** Beyond it a batch is aborted: a number of lines, or a share of the lines that are not blank. */
-export type RejectionBound = { lines: number } | { share: number };
 
 export interface IngestContext {
   db: Database;
@@ -60,6 +58,8 @@ export interface IngestContext {
   limits: Limits;
   /** This process, as in `sluice.batches.process`. */
   process: string;
+  /** Told of a batch that failed and could not be recorded as aborted, Postgres being away. */
+  onLost: (batchId: string) => void;
 }
 
 /**
@@ -69,14 +69,15 @@ export interface IngestContext {
  */
 export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
   const { batchId, receivedAt, dryRun, claim, full } = upload;
-  const { db, limits, process } = context;
+  const rules = { ...upload.rules, mostRejections: context.limits.rejections };
+  const { db, process, onLost } = context;
   const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
-  const options = { batchId, receivedAt, dryRun, claim, process, rejections: limits.rejections };
-  return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files);
+  const options = { batchId, receivedAt, dryRun, claim, process, rules };
+  return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files, () => onLost(batchId));
 }
 
 /** The pipeline itself, whatever the destination. */
-export async function run(batch: Batch, files: AsyncIterable<UploadFile>): Promise<StoredAnswer> {
+export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost = () => {}): Promise<StoredAnswer> {
   const { destination } = batch;
   try {
     for await (const file of files) {
@@ -88,11 +89,11 @@ export async function run(batch: Batch, files: AsyncIterable<UploadFile>): Promi
       for (const lines of framing.end()) batch.judge(lines);
       batch.close(file);
     }
-    batch.judgeWhole();
+    batch.expectLines();
     return await destination.finish(batch.ending());
   } catch (error) {
-    // What made the upload fail is what the client is told; a sweep clears away what cannot be recorded now.
-    await destination.abandon((error as Error).message, batch.ending()).catch(() => {});
+    // What made the upload fail is what the client is told, whether or not that can be recorded now.
+    await destination.abandon((error as Error).message, batch.ending()).catch(onLost);
     throw error;
   }
 }
@@ -117,7 +118,7 @@ function fingerprint(parameters: string, files: readonly { sha256: string }[]): 
 }
 
 /** What the judging of lines needs of an upload and of its surroundings. */
-type Rules = Pick<Upload, 'parameters' | 'schema' | 'onError' | 'maxRejected' | 'startedAt'>;
+type Rules = Pick<Upload, 'parameters' | 'schema' | 'startedAt'>;
 type Surroundings = Pick<IngestContext, 'registry' | 'limits'>;
 
 /** The state of one upload while its lines are judged. */
@@ -189,15 +190,9 @@ export class Batch {
     }
   }
 
-  /** What only the whole upload can show. */
-  judgeWhole(): void {
+  /** @throws {Problem} `empty_body` if there was no line at all */
+  expectLines(): void {
     if (this.#tally.received === 0) throw new Problem('empty_body', 'The body has no line in it');
-    const { maxRejected } = this.#rules;
-    if (maxRejected === null || !('share' in maxRejected)) return;
-    const { rejected, received, blank } = this.#tally;
-    if (rejected > maxRejected.share * (received - blank)) {
-      this.destination.abortReason ??= `max_rejected: ${rejected} of ${received - blank} lines were rejected`;
-    }
   }
 
   ending(): Ending {
@@ -232,12 +227,6 @@ export class Batch {
       file,
       raw: bytes.subarray(start, Math.min(end, start + limits.lineBytes)),
     });
-    const { onError, maxRejected } = this.#rules;
-    if (onError === 'abort')
-      this.destination.abortReason ??= `on_error=abort: line ${batchLine - linesBefore} was rejected`;
-    if (maxRejected !== null && 'lines' in maxRejected && this.#tally.rejected > maxRejected.lines) {
-      this.destination.abortReason ??= `max_rejected: more than ${maxRejected.lines} lines were rejected`;
-    }
   }
 }
 

@@ -5,10 +5,14 @@ import { type Config, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
 import { startEmbedded } from './embedded.ts';
 import { Problem, StartError } from './errors.ts';
-import { Presence, startSweeping } from './presence.ts';
+import { Presence } from './presence.ts';
 import { openSchemas, type Schemas } from './registry/schemas.ts';
 import type { Fault } from './schema/faults.ts';
 import { loadFolder } from './schema/folder.ts';
+import { Sweeper } from './sweep.ts';
+
+/** How often `npm start` is looked after. */
+const ORPHAN_MS = 500;
 
 interface Ready {
   config: Config;
@@ -27,8 +31,9 @@ export async function main(): Promise<void> {
   process.on('SIGHUP', () => reload(schemas, log));
   const presence = new Presence(url, log);
   await presence.start();
-  const stopSweeping = startSweeping(db, presence, log);
-  const server = await buildServer({ config, db, schemas, presence }, log);
+  const sweeper = new Sweeper(db, presence, log);
+  sweeper.start();
+  const server = await buildServer({ config, db, schemas, presence, sweeper }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
     throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
   });
@@ -40,7 +45,7 @@ export async function main(): Promise<void> {
     process.exit(1);
   }, config.drainMs);
   await server.close();
-  stopSweeping();
+  sweeper.stop();
   await presence.stop();
   await schemas.close();
   await ready.close();
@@ -98,8 +103,14 @@ function unreachable(error: Error): StartError {
   return new StartError(`Postgres cannot be used: ${error.message}`, { cause: error });
 }
 
+/** SIGTERM, SIGINT, or the death of the npm that started us: it could not pass the signal on. */
 function signal(): Promise<void> {
   return new Promise((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve());
+    if (process.env.npm_lifecycle_event !== 'start') return;
+    const npm = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== npm) resolve();
+    }, ORPHAN_MS).unref();
   });
 }

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Limits } from './config.ts';
 import { Problem } from './errors.ts';
 import { Batch, run, type UploadFile } from './ingest.ts';
-import { Chunk } from './load/chunk.ts';
+import { type Chunk, chunkFor } from './load/chunk.ts';
 import type { Destination, Ending } from './load/destination.ts';
 import type { Rejection, Report } from './model.ts';
 import { buildReport } from './report/build.ts';
@@ -50,8 +50,6 @@ export async function judgeStream(
   const rules = {
     parameters: '',
     schema,
-    onError: 'continue',
-    maxRejected: null,
     startedAt: performance.now(),
   } as const;
   const nowhere = new Nowhere(tally);
@@ -86,12 +84,7 @@ class Nowhere implements Destination {
   }
 
   chunk(schema: SchemaVersion): Chunk {
-    let chunk = this.#chunks.get(schema.plan.table);
-    if (chunk === undefined) {
-      chunk = new Chunk(schema.plan);
-      this.#chunks.set(schema.plan.table, chunk);
-    }
-    return chunk;
+    return chunkFor(this.#chunks, schema);
   }
 
   reject(rejection: Rejection): void {

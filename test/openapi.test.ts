@@ -20,6 +20,7 @@ import { Schemas } from '../src/registry/schemas.ts';
 import type { Bump, Mode } from '../src/schema/compare/difference.ts';
 import type { WeighedDifference } from '../src/schema/evolution.ts';
 import { loadFolder } from '../src/schema/folder.ts';
+import { Sweeper } from '../src/sweep.ts';
 import { startServer } from './helpers/server.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the description is walked as the tree of plain values that it is
@@ -196,7 +197,9 @@ t.test('the routes of the server and the routes of the description are the same'
   const url = 'postgres://127.0.0.1:1/nothing';
   const db = openDatabase({ url, poolSize: 2 });
   const schemas = new Schemas(db, `${ROOT}schemas`, await loadFolder(`${ROOT}schemas`));
-  const server = await buildServer({ config: readConfig({}), db, schemas, presence: new Presence(url, log) }, log);
+  const presence = new Presence(url, log);
+  const sweeper = new Sweeper(db, presence, log);
+  const server = await buildServer({ config: readConfig({}), db, schemas, presence, sweeper }, log);
   t.teardown(async () => {
     await server.close();
     await db.destroy();

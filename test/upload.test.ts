@@ -1,6 +1,6 @@
 // One upload from its bytes to its rows, and back.
 import { createHash } from 'node:crypto';
-import { gzipSync } from 'node:zlib';
+import zlib, { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { addsUp, get, lines, ndjson, post, userEvent } from './helpers/http.ts';
 import { testDatabase } from './helpers/postgres.ts';
@@ -93,6 +93,9 @@ t.test('every form of a body arrives', async (t) => {
     ['two gzip members', Buffer.concat([gzipSync(two), gzipSync(two)]), { 'content-encoding': 'gzip' }, 4],
     ['a gzipped JSON array', gzipSync(JSON.stringify([userEvent()])), { ...json, 'content-encoding': 'GZIP' }, 1],
   ];
+  // zstd came with Node 22.15.
+  const { zstdCompressSync } = zlib as { zstdCompressSync?: (text: string) => Buffer };
+  if (zstdCompressSync !== undefined) forms.push(['zstd', zstdCompressSync(two), { 'content-encoding': 'zstd' }, 2]);
   let total = 0;
   for (const [name, body, headers, count] of forms) {
     const { status, json: report } = await post(server, body, { headers });

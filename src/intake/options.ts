@@ -1,7 +1,7 @@
 // Query parameters and headers of POST /v1/events → options. A parameter that is not understood is refused: a mistyped
 // `dry_run` must not store anything.
 import { Problem } from '../errors.ts';
-import type { RejectionBound } from '../ingest.ts';
+import type { RejectionBound } from '../report/abort.ts';
 import type { ReportDetail } from '../report/build.ts';
 
 export interface UploadOptions {

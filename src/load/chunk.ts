@@ -100,3 +100,13 @@ export class Chunk {
     this.#schemas = [];
   }
 }
+
+/** The chunk that rows of this schema version go to: one a table. */
+export function chunkFor(chunks: Map<string, Chunk>, { plan }: SchemaVersion): Chunk {
+  let chunk = chunks.get(plan.table);
+  if (chunk === undefined) {
+    chunk = new Chunk(plan);
+    chunks.set(plan.table, chunk);
+  }
+  return chunk;
+}

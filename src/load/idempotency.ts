@@ -1,6 +1,7 @@
 // Idempotency keys (IETF draft-ietf-httpapi-idempotency-key-header): a key is claimed before the body is read and bound
 // to its payload in the transaction that commits the batch.
 import { borrow, type Connection, type Database } from '../db.ts';
+import { isAlive } from './liveness.ts';
 
 /** A key that this request runs under. */
 export interface Claim {
@@ -16,33 +17,41 @@ export type ClaimResult =
   /** The key has a report already; it is the answer if the payload is the same. */
   | { state: 'done'; batchId: string; fingerprint: Buffer };
 
+/** Times that a key is looked at anew when it changed hands under our eyes: a request failed, or a sweep freed it. */
+const LOOKS = 5;
+
 /** Claims a key for a batch. A key whose process died is taken over. */
 export function claimKey(db: Database, claim: Claim, process: string): Promise<ClaimResult> {
   return borrow(db, async (connection) => {
-    const { key, batchId } = claim;
-    const inserted = await connection.query(
-      `INSERT INTO sluice.idempotency_keys (key, batch_id, process) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`,
-      [key, batchId, process],
-    );
-    if (inserted.rowCount === 1) return { state: 'claimed' };
-    const { rows } = await connection.query<{ fingerprint: Buffer | null; batch_id: string; process: string }>(
-      'SELECT fingerprint, batch_id, process FROM sluice.idempotency_keys WHERE key = $1',
-      [key],
-    );
-    const [known] = rows;
-    // Released between the two statements: the other request has just failed.
-    if (known === undefined) return { state: 'running' };
-    if (known.fingerprint !== null) {
-      return { state: 'done', batchId: known.batch_id, fingerprint: known.fingerprint };
+    for (let look = 0; look < LOOKS; look++) {
+      const result = await tryToClaim(connection, claim, process);
+      if (result !== 'changed') return result;
     }
-    if (known.process === process || (await isAlive(connection, known.process))) return { state: 'running' };
-    const taken = await connection.query(
-      `UPDATE sluice.idempotency_keys SET batch_id = $2, process = $3, created_at = now()
-       WHERE key = $1 AND fingerprint IS NULL AND process = $4`,
-      [key, batchId, process, known.process],
-    );
-    return { state: taken.rowCount === 1 ? 'claimed' : 'running' };
+    return { state: 'running' };
   });
+}
+
+async function tryToClaim(connection: Connection, claim: Claim, process: string): Promise<ClaimResult | 'changed'> {
+  const { key, batchId } = claim;
+  const inserted = await connection.query(
+    `INSERT INTO sluice.idempotency_keys (key, batch_id, process) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING`,
+    [key, batchId, process],
+  );
+  if (inserted.rowCount === 1) return { state: 'claimed' };
+  const { rows } = await connection.query<{ fingerprint: Buffer | null; batch_id: string; process: string }>(
+    'SELECT fingerprint, batch_id, process FROM sluice.idempotency_keys WHERE key = $1',
+    [key],
+  );
+  const [known] = rows;
+  if (known === undefined) return 'changed';
+  if (known.fingerprint !== null) return { state: 'done', batchId: known.batch_id, fingerprint: known.fingerprint };
+  if (known.process === process || (await isAlive(connection, known.process))) return { state: 'running' };
+  const taken = await connection.query(
+    `UPDATE sluice.idempotency_keys SET batch_id = $2, process = $3, created_at = now()
+     WHERE key = $1 AND fingerprint IS NULL AND process = $4`,
+    [key, batchId, process, known.process],
+  );
+  return taken.rowCount === 1 ? { state: 'claimed' } : 'changed';
 }
 
 /** Binds the key to its payload and batch, inside the batch's transaction. False if the claim was lost. */
@@ -60,12 +69,4 @@ export async function releaseClaim(connection: Connection, claim: Claim): Promis
     'DELETE FROM sluice.idempotency_keys WHERE key = $1 AND batch_id = $2 AND fingerprint IS NULL',
     [claim.key, claim.batchId],
   );
-}
-
-/** Whether the process that holds this advisory lock key still lives. */
-async function isAlive(connection: Connection, process: string): Promise<boolean> {
-  const { rows } = await connection.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1) AS free', [process]);
-  if (!rows[0]!.free) return true;
-  await connection.query('SELECT pg_advisory_unlock($1)', [process]);
-  return false;
 }

@@ -3,10 +3,11 @@
 import { borrow, type Connection, type Database, databaseProblem, isDataError, isRetryable } from '../db.ts';
 import { Problem } from '../errors.ts';
 import type { CheckResult, Rejection, Report } from '../model.ts';
+import { type AbortRules, whyAborted } from '../report/abort.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import { Chunk } from './chunk.ts';
+import { type Chunk, chunkFor } from './chunk.ts';
 import { copyChunk } from './copy.ts';
 import type { Destination, Ending } from './destination.ts';
 import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
@@ -44,8 +45,7 @@ export interface LoadingOptions {
   /** This process, as in `sluice.batches.process`. */
   process: string;
   dryRun: boolean;
-  /** Most rejections kept; one more aborts the batch. */
-  rejections: number;
+  rules: AbortRules;
   claim: Claim | null;
 }
 
@@ -62,6 +62,8 @@ export class Loading implements Destination {
   readonly #rejections: RejectionRows;
   readonly #blanks: LineRun[] = [];
   #isRecorded = false;
+  /** COMMIT was sent and its answer has not come. */
+  #isInDoubt = false;
   #copying: Promise<void> = Promise.resolve();
 
   constructor(db: Database, tally: Tally, options: LoadingOptions) {
@@ -74,18 +76,13 @@ export class Loading implements Destination {
 
   /** Where rows of this schema version are to be written. */
   chunk(schema: SchemaVersion): Chunk {
-    let chunk = this.#chunks.get(schema.plan.table);
-    if (chunk === undefined) {
-      chunk = new Chunk(schema.plan);
-      this.#chunks.set(schema.plan.table, chunk);
-    }
-    return chunk;
+    return chunkFor(this.#chunks, schema);
   }
 
   reject(rejection: Rejection): void {
     this.#tally.reject(rejection);
-    if (this.#tally.rejected <= this.#options.rejections) this.#rejections.add(rejection);
-    else this.abortReason ??= `more than ${this.#options.rejections} lines were rejected`;
+    if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#rejections.add(rejection);
+    this.abortReason ??= whyAborted(this.#options.rules, this.#tally, false);
   }
 
   blank(batchLine: number): void {
@@ -123,12 +120,13 @@ export class Loading implements Destination {
   async finish(ending: Ending): Promise<StoredAnswer> {
     await this.#copying;
     for (let tries = 1; ; tries++) {
+      this.abortReason ??= whyAborted(this.#options.rules, this.#tally, true);
       if (this.abortReason !== undefined) this.#chunks.clear();
       try {
         return await this.#finishOnce(ending);
       } catch (error) {
         if (isDataError(error) && tries < TRIES) await this.#refuseRows(error as Error);
-        else if (databaseProblem(error)?.code === 'database_unavailable') return this.#settleDoubt(error);
+        else if (this.#isInDoubt && databaseProblem(error) !== undefined) return this.#settleDoubt(error);
         else if (!isRetryable(error) || tries === TRIES) throw error;
       }
     }
@@ -146,6 +144,7 @@ export class Loading implements Destination {
   }
 
   async #finishOnce(ending: Ending, completes = true): Promise<StoredAnswer> {
+    this.#isInDoubt = false;
     const { dryRun } = this.#options;
     const answer = await borrow(this.#db, async (connection) => {
       await forgetTemporaryStages(connection, this.#chunks.size);
@@ -156,6 +155,7 @@ export class Loading implements Destination {
       const report = this.#report(ending, checks, duplicates);
       const stored = { report: JSON.stringify(report), status: httpStatus(report) };
       if (!dryRun) await this.#recordEnd(connection, report, stored, ending, completes);
+      this.#isInDoubt = !dryRun;
       await connection.query(dryRun ? 'ROLLBACK' : 'COMMIT');
       return stored;
     });
@@ -222,7 +222,7 @@ export class Loading implements Destination {
       report,
       reportText,
       httpStatus: status,
-      subjects: [...new Set([...this.#tally.passed.keys()].map((id) => id.slice(0, id.indexOf('/'))))],
+      subjects: [...new Set([...this.#tally.schemas].map((id) => id.slice(0, id.indexOf('/'))))],
       files,
       reason: this.abortReason ?? null,
     });

@@ -30,6 +30,7 @@ interface BatchRow {
   report: Report | null;
   files: FileRow[];
   received: string;
+  reason: string | null;
 }
 
 interface FileRow {
@@ -38,7 +39,7 @@ interface FileRow {
   lines: number;
 }
 
-const COLUMNS = `id, status, received_at, received_at::text AS cursor, report, files, received`;
+const COLUMNS = `id, status, received_at, received_at::text AS cursor, report, files, received, reason`;
 
 /** Batches, newest first. */
 export async function listBatches(
@@ -103,7 +104,7 @@ async function readRow(db: Database, id: string): Promise<BatchRow | undefined> 
   return rows[0];
 }
 
-function summary({ id, status, received_at, report }: BatchRow): BatchSummary {
+function summary({ id, status, received_at, report, reason }: BatchRow): BatchSummary {
   const none = { received: 0, accepted: 0, rejected: 0, duplicate: 0, blank: 0 };
   const {
     rejections: _,
@@ -112,6 +113,7 @@ function summary({ id, status, received_at, report }: BatchRow): BatchSummary {
   } = report ??
   ({
     batch_id: id,
+    ...(reason === null ? {} : { reason }),
     lines: none,
     bytes: 0,
     duration_ms: 0,

@@ -17,6 +17,10 @@ export class Tally {
   readonly passed = new Map<string, number>();
   /** The first of them, 0 before there is one. */
   firstPassed = 0;
+  /** The line that was rejected first, 0 before there is one. */
+  firstRejected = 0;
+  /** Schema version ids that lines were judged by, whatever the verdict. */
+  readonly schemas = new Set<string>();
   readonly rejections: ReportedRejection[] = [];
   readonly #causes = new Map<string, Cause>();
   readonly #inline: number;
@@ -33,12 +37,16 @@ export class Tally {
   }
 
   pass(schema: string, line: number): void {
-    this.passed.set(schema, (this.passed.get(schema) ?? 0) + 1);
+    const count = this.passed.get(schema);
+    this.passed.set(schema, (count ?? 0) + 1);
+    if (count === undefined) this.schemas.add(schema);
     if (this.firstPassed === 0) this.firstPassed = line;
   }
 
   reject(rejection: Rejection): void {
     this.rejected++;
+    if (rejection.schema !== null) this.schemas.add(rejection.schema);
+    if (this.firstRejected === 0) this.firstRejected = rejection.line;
     this.#countCause(rejection);
     if (this.rejections.length < this.#inline) this.rejections.push(reportedRejection(rejection));
   }

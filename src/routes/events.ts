@@ -33,7 +33,7 @@ export function eventRoutes(server: FastifyInstance, app: App): void {
 
 async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const startedAt = performance.now();
-  const { db, config, presence } = app;
+  const { db, config, presence, sweeper } = app;
   // The batch keeps these schemas, whatever is reloaded while it is under way.
   const registry = app.schemas.current;
   const options = readOptions(request.query as Record<string, unknown>);
@@ -51,8 +51,7 @@ async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply
     parameters: decidingParameters(options),
     schema,
     dryRun: options.dryRun,
-    onError: options.onError,
-    maxRejected: options.maxRejected,
+    rules: options,
     full: options.report === 'full',
     claim,
     files: uploadFiles(request, config.limits),
@@ -74,7 +73,9 @@ async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply
       return send(app, reply, stored, options, claimed.batchId);
     }
   }
-  const stored = await ingest(upload, { db, registry, limits: config.limits, process: presence.process });
+  const { limits } = config;
+  const onLost = (id: string) => sweeper.add(id);
+  const stored = await ingest(upload, { db, registry, limits, process: presence.process, onLost });
   request.log.info({ batch_id: batchId, status: stored.status }, 'batch finished');
   return send(app, reply, stored, options, batchId);
 }

@@ -31,6 +31,12 @@ t.test('an unforeseen refusal costs one line, in a small batch and in a large on
     { raw: forbidden },
   );
 
+  const strict = await post(server, ndjson(good, forbidden), { query: { on_error: 'abort' } });
+  t.match(strict, { status: 422, json: { status: 'aborted', lines: { accepted: 0, rejected: 2 } } });
+  t.ok(addsUp(strict.json));
+  const share = await post(server, ndjson(good, forbidden), { query: { max_rejected: '49%' } });
+  t.match(share, { status: 422, json: { status: 'aborted' } });
+
   const count = 90_000;
   const all = Array.from({ length: count }, (_, index) => (index % 30_000 === 29_999 ? forbidden : good));
   const large = await post(server, ndjson(...all));

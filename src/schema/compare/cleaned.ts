@@ -33,6 +33,8 @@ export function cleaned(document: SchemaDocument): unknown {
     if (!isObject(value)) return value;
     const out: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
+      // ajv refuses `nullable` without a type, where it says nothing.
+      if (key === 'nullable' && own(value, 'type') === undefined) continue;
       if (!GONE.includes(key)) put(out, key, member(key, value[key], step(pointer, key)));
     }
     const targets = REFERENCES.map((key) => [key, own(value, key)]).filter((entry) => typeof entry[1] === 'string');

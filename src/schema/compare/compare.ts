@@ -43,8 +43,8 @@ export function compare(oldSchema: unknown, newSchema: unknown, options: Compare
     if (!(error instanceof BudgetSpent)) throw error;
     return outOfBudget(mode, lenient);
   }
-  const backward = decide(pair, 'backward', budget.part(budgetMs * 0.5, steps));
-  const forward = decide(pair, 'forward', budget.part(budgetMs * 0.5, steps));
+  const backward = decide(pair, 'backward', budget.part(budgetMs * 0.4, steps));
+  const forward = decide(pair, 'forward', budget.part(budgetMs * 0.4, steps));
   const verdicts = { backward: backward.verdict, forward: forward.verdict };
   const { differences, complete, truncated } = listDifferences(pair, verdicts, budget);
   for (const [direction, result] of [

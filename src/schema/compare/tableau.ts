@@ -1,9 +1,10 @@
 // The tableau: takes the demands on a value of one type apart, simplifies alternatives against what is known already,
 // and only then tries them one by one.
 
+import { Apart } from './apart.ts';
 import { ArrayStore } from './arrays.ts';
 import type { Asker } from './asker.ts';
-import { type Atom, type Clause, type Demands, type Lit, toFail, toHold } from './atom.ts';
+import type { Atom, Clause, Lit } from './atom.ts';
 import { differing, exactly } from './constant.ts';
 import { meets } from './evaluate.ts';
 import { FewStore } from './few.ts';
@@ -12,7 +13,7 @@ import { NumberStore } from './numbers.ts';
 import { ObjectStore } from './objects.ts';
 import { EMPTY, type Outcome, unknown } from './outcome.ts';
 import { StringStore } from './strings.ts';
-import { hasUnevaluated, rewritten } from './unevaluated.ts';
+import { hasUnevaluated } from './unevaluated.ts';
 import { type JsonType, typeOf } from './value.ts';
 
 type Store = FewStore | NumberStore | StringStore | ArrayStore | ObjectStore;
@@ -38,12 +39,11 @@ const MAX_PROBED = 300;
 
 export class Tableau {
   private readonly search: Asker;
-  private readonly plain = new Map<Node, Node | null>();
-  private readonly held = new Map<string, Demands | null>();
-  private readonly failed = new Map<string, Clause | null>();
+  private readonly apart: Apart;
 
   constructor(search: Asker) {
     this.search = search;
+    this.apart = new Apart(search.graph);
   }
 
   /**
@@ -83,10 +83,11 @@ export class Tableau {
       if (branch.clauses.length === 0) return this.run(branch, [], ahead);
     }
     if (ahead && branch.clauses.length > 1 && branch.clauses.length <= MAX_LOOKAHEAD) {
-      if (!this.probe(branch)) return EMPTY;
-      if (branch.clauses.length === 0) return this.run(branch, [], ahead);
       const outcome = this.lookAhead(branch);
       if (outcome) return outcome;
+      // With two sets of alternatives, branching does as well.
+      if (branch.clauses.length > 2 && !this.probe(branch)) return EMPTY;
+      if (branch.clauses.length === 0) return this.run(branch, [], ahead);
     }
     return this.branchOut(branch, ahead);
   }
@@ -95,15 +96,14 @@ export class Tableau {
   private probe(branch: Branch): boolean {
     for (let again = true; again; ) {
       again = false;
-      for (const clause of branch.clauses) {
-        if (clause.length > MAX_PROBED) continue;
+      for (const clause of [...branch.clauses]) {
+        if (weight(clause) > MAX_PROBED || !branch.clauses.includes(clause)) continue;
         const left = clause.filter((way) => this.survives(branch, clause, way));
         if (left.length === 0) return false;
         if (left.length === clause.length) continue;
         branch.clauses = branch.clauses.map((other) => (other === clause ? left : other));
-        if (!this.simplify(branch)) return false;
-        again = branch.clauses.length > 1;
-        break;
+        if (left.length === 1 && !this.simplify(branch)) return false;
+        again ||= left.length === 1 && branch.clauses.length > 1;
       }
     }
     return true;
@@ -177,17 +177,17 @@ export class Tableau {
     }
     let known: Node | null = node;
     if (hasUnevaluated(node)) {
-      known = this.withoutUnevaluated(node);
+      known = this.apart.withoutUnevaluated(node);
       if (known === null) branch.loose = true;
       if (known === null && neg) return true;
       known ??= this.search.graph.make({ ...node, unevaluatedProperties: null, unevaluatedItems: null });
     }
     if (neg) {
-      const ways = this.failing(known, branch.type, src);
+      const ways = this.apart.failing(known, branch.type, src);
       if (ways !== null) branch.clauses.push(ways);
       return true;
     }
-    const demands = this.holding(known, branch.type, src);
+    const demands = this.apart.holding(known, branch.type, src);
     if (demands === null) return false;
     queue.push(...demands.atoms);
     branch.clauses.push(...demands.clauses);
@@ -257,7 +257,7 @@ export class Tableau {
     if (depth === 0 || hasUnevaluated(node) || node.values !== null) return 0;
     this.search.budget.spend();
     if (neg) {
-      const ways = this.failing(node, branch.type, src);
+      const ways = this.apart.failing(node, branch.type, src);
       if (ways === null) return 1;
       let left = false;
       for (const way of ways) {
@@ -267,7 +267,7 @@ export class Tableau {
       }
       return left ? 0 : -1;
     }
-    const demands = this.holding(node, branch.type, src)!;
+    const demands = this.apart.holding(node, branch.type, src)!;
     let sure = demands.clauses.length === 0;
     for (const atom of demands.atoms) {
       const verdict = this.test(branch, atom, depth - 1);
@@ -298,24 +298,6 @@ export class Tableau {
   private listed(values: readonly unknown[], branch: Branch): Clause {
     const ofType = values.filter((value) => admits(branch, value));
     return ofType.map((value) => exactly(value, this.search.graph));
-  }
-
-  /** Taking a node apart is done once for each type. */
-  private holding(node: Node, type: JsonType, src: boolean): Demands | null {
-    const key = `${node.cls} ${type} ${src}`;
-    if (!this.held.has(key)) this.held.set(key, toHold(node, type, src));
-    return this.held.get(key)!;
-  }
-
-  private failing(node: Node, type: JsonType, src: boolean): Clause | null {
-    const key = `${node.cls} ${type} ${src}`;
-    if (!this.failed.has(key)) this.failed.set(key, toFail(node, type, src, this.search.graph));
-    return this.failed.get(key)!;
-  }
-
-  private withoutUnevaluated(node: Node): Node | null {
-    if (!this.plain.has(node)) this.plain.set(node, rewritten(node, this.search.graph));
-    return this.plain.get(node)!;
   }
 }
 

@@ -83,7 +83,7 @@ t.test('alternatives are matched by what they look like, not by their place', as
   };
   t.same(told(before, after), [
     ['type_extended', 'forward', '/oneOf/1/properties/value/type', '/oneOf/1/properties/value/type'],
-    ['one_of_extended', 'forward', '/oneOf', '/oneOf/2'],
+    ['one_of_alternative_added', 'forward', '/oneOf', '/oneOf/2'],
   ]);
 });
 

@@ -145,3 +145,37 @@ t.test('under the lenient policy every witness still separates the versions', as
   );
   t.pass();
 });
+
+t.test('lenient means: as if every open object of the writing schema were closed', async (t) => {
+  type Plain = Record<string, unknown>;
+  const { plain } = fc.letrec<{ plain: Plain }>((tie) => ({
+    plain: fc.oneof(
+      { depthSize: 'small', maxDepth: 3 },
+      fc.constantFrom<Plain>({ type: 'string' }, { type: 'integer' }, { type: 'number' }, { type: ['string', 'null'] }),
+      fc.record({
+        type: fc.constant('object'),
+        properties: fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('plain'), { maxKeys: 3 }),
+        required: fc.uniqueArray(fc.constantFrom('a', 'b'), { maxLength: 1 }),
+        additionalProperties: fc.boolean(),
+      }),
+      fc.record({ type: fc.constant('array'), items: tie('plain') }),
+    ),
+  }));
+  const closed = (schema: Plain): Plain => {
+    const { items, properties } = schema as { items?: Plain; properties?: Record<string, Plain> };
+    if (items) return { ...schema, items: closed(items) };
+    if (!properties) return schema;
+    const members = Object.entries(properties).map(([name, member]) => [name, closed(member)] as const);
+    return { ...schema, properties: Object.fromEntries(members), additionalProperties: false };
+  };
+  fc.assert(
+    fc.property(plain, plain, (before, after) => {
+      const lenient = compare(before, after, { lenient: true });
+      const { backward } = compare(closed(before), after);
+      const { forward } = compare(before, closed(after));
+      return lenient.backward === backward && lenient.forward === forward;
+    }),
+    settings,
+  );
+  t.pass();
+});

@@ -137,5 +137,29 @@ t.test('alternatives taken away from 600 kB break old documents', async (t) => {
   after.oneOf.splice(3, 2);
   const { backward, forward, differences } = compare(copy(), after, { budgetMs: 30_000 });
   t.same([backward, forward], ['fails', 'holds']);
-  t.ok(differences.every(({ type, witness }) => type === 'one_of_narrowed' && witness !== undefined));
+  t.ok(differences.every(({ type, witness }) => type === 'one_of_alternative_removed' && witness !== undefined));
+});
+
+t.test('large lists of alternatives, constants and members are compared without trying combinations', async (t) => {
+  const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+  const constants = range(300).map((i) => ({ const: `v${i}` }));
+  const names = constants.map((schema) => schema.const);
+  t.match(compare({ anyOf: constants }, { enum: names }), { backward: 'holds', forward: 'holds' });
+  t.match(compare({ enum: names }, { enum: [...names, 'more'] }), { backward: 'holds', forward: 'fails' });
+  const union = (limit: number) => ({
+    anyOf: range(25).map((i) => ({
+      type: 'object',
+      required: [`r${i}`],
+      properties: { [`r${i}`]: { maximum: i + limit } },
+    })),
+  });
+  t.match(compare(union(0), union(1), { budgetMs: 30_000 }), { backward: 'holds', forward: 'fails' });
+  const maps = (type: unknown) => ({
+    patternProperties: Object.fromEntries(range(10).map((i) => [`^p${i}`, { type }])),
+  });
+  t.match(compare(maps('string'), maps(['string', 'null'])), { backward: 'holds', forward: 'fails' });
+  t.match(compare({ type: 'array', minItems: 100_000 }, { type: 'array', minItems: 99_999 }), {
+    backward: 'holds',
+    forward: 'fails',
+  });
 });
