@@ -8,30 +8,18 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
-import { type Database, databaseProblem } from './db.ts';
+import { databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
-import type { Presence } from './presence.ts';
-import type { Schemas } from './registry/schemas.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { evolutionRoutes } from './routes/evolution.ts';
 import { healthRoutes } from './routes/health.ts';
 import { schemaRoutes } from './routes/schemas.ts';
-import type { Sweeper } from './sweep.ts';
-
-/** What the routes work with. */
-export interface App {
-  config: Config;
-  db: Database;
-  schemas: Schemas;
-  presence: Presence;
-  sweeper: Sweeper;
-}
+import type { Service } from './service.ts';
 
 /** Builds the HTTP server; it does not listen yet. */
-export async function buildServer(app: App, log: Logger): Promise<FastifyInstance> {
+export async function buildServer(app: Service, log: Logger): Promise<FastifyInstance> {
   const server = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Requests are told of by their batches; a line for each of thousands of single events tells nobody anything.
@@ -107,17 +95,20 @@ function toProblem(error: FastifyError): Problem {
   if (error.code === 'ECONNRESET') return new Problem('incomplete_body', 'The client went away', { cause: error });
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('unsupported_media_type', error.message);
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-    return new Problem('bad_request', error.message, { cause: error });
+    return new Problem('bad_request', error.message.slice(0, LONGEST_DETAIL), { cause: error });
   }
   return new Problem('internal_error', 'Nothing was stored; the log tells more', { cause: error });
 }
+
+/** What a client sent is said back to it, but not at any length. */
+const LONGEST_DETAIL = 300;
 
 const METHODS = ['GET', 'POST', 'DELETE', 'PUT', 'PATCH'] as const;
 
 function notFound(server: FastifyInstance, method: string, url: string): Problem {
   const path = url.split('?', 1)[0]!;
   const allowed = METHODS.filter((each) => server.findRoute({ url: path, method: each }) !== null);
-  if (allowed.length === 0) return new Problem('not_found', `There is nothing at ${path}`);
+  if (allowed.length === 0) return new Problem('not_found', `There is nothing at ${path.slice(0, LONGEST_DETAIL)}`);
   return new Problem('method_not_allowed', `${path} takes ${allowed.join(', ')}, not ${method}`, {
     members: { allowed },
   });

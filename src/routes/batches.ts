@@ -1,10 +1,10 @@
 // GET /v1/batches…: what became of uploads.
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { App } from '../app.ts';
 import { Problem } from '../errors.ts';
 import { ndjson } from '../report/full.ts';
 import { type BatchFilter, listBatches, readBatch, readRejections, readVerdicts } from '../report/read.ts';
+import type { Service } from '../service.ts';
 
 const STATUSES = ['receiving', 'promoted', 'held', 'rejected', 'aborted', 'discarded', 'undone'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -14,7 +14,7 @@ interface ById {
   Params: { id: string };
 }
 
-export function batchRoutes(server: FastifyInstance, { db }: App): void {
+export function batchRoutes(server: FastifyInstance, { db }: Service): void {
   server.get('/v1/batches', async (request) => {
     const { items, next } = await listBatches(db, readFilter(request.query as Record<string, unknown>));
     return { items, next_cursor: next === null ? null : encodeCursor(next) };

@@ -2,7 +2,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
-import type { App } from '../app.ts';
 import { borrow } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
@@ -13,8 +12,9 @@ import { readAnswer, type StoredAnswer } from '../load/record.ts';
 import type { Report } from '../model.ts';
 import { withDetail } from '../report/build.ts';
 import { fullReport } from '../report/full.ts';
+import type { Service } from '../service.ts';
 
-export function eventRoutes(server: FastifyInstance, app: App): void {
+export function eventRoutes(server: FastifyInstance, app: Service): void {
   let underWay = 0;
 
   server.post('/v1/events', async (request, reply) => {
@@ -31,7 +31,7 @@ export function eventRoutes(server: FastifyInstance, app: App): void {
   });
 }
 
-async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const startedAt = performance.now();
   const { db, config, presence, sweeper } = app;
   // The batch keeps these schemas, whatever is reloaded while it is under way.
@@ -82,7 +82,7 @@ async function takeUpload(app: App, request: FastifyRequest, reply: FastifyReply
 
 /** The answer to the request that used the key first, if this one has the same payload. */
 async function replay(
-  { db }: App,
+  { db }: Service,
   upload: Upload,
   done: { batchId: string; fingerprint: Buffer },
 ): Promise<StoredAnswer> {
@@ -100,7 +100,7 @@ async function replay(
 }
 
 function send(
-  { db }: App,
+  { db }: Service,
   reply: FastifyReply,
   stored: StoredAnswer,
   { report, dryRun }: UploadOptions,

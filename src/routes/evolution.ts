@@ -1,6 +1,5 @@
 // POST /v1/schemas…: new versions, what they would mean, and the folder once more.
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.ts';
 import { Problem } from '../errors.ts';
 import { readDocument } from '../intake/document.ts';
 import {
@@ -17,6 +16,7 @@ import { oneOrAll } from '../registry/register.ts';
 import { judgeStored } from '../registry/stored.ts';
 import { MODES, type Mode } from '../schema/compare/difference.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
+import type { Service } from '../service.ts';
 import { findSubject } from './schemas.ts';
 
 interface BySubject {
@@ -25,7 +25,7 @@ interface BySubject {
 
 type Query = Readonly<Record<string, unknown>>;
 
-export function evolutionRoutes(server: FastifyInstance, app: App): void {
+export function evolutionRoutes(server: FastifyInstance, app: Service): void {
   const { schemas, db, config } = app;
 
   server.post('/v1/schemas/reload', async (request) => {

@@ -1,11 +1,11 @@
 // GET /healthz: the process lives. GET /readyz: it could store an event now.
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.ts';
 import { Problem } from '../errors.ts';
+import type { Service } from '../service.ts';
 
 const PATIENCE_MS = 2_000;
 
-export function healthRoutes(server: FastifyInstance, { db }: App): void {
+export function healthRoutes(server: FastifyInstance, { db }: Service): void {
   server.get('/healthz', async () => ({ status: 'ok' }));
 
   server.get('/readyz', async () => {

@@ -1,9 +1,9 @@
 // GET /v1/schemas…: the schemas in use.
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.ts';
 import { Problem } from '../errors.ts';
 import { pointer } from '../pointer.ts';
 import type { Subject } from '../schema/registry.ts';
+import type { Service } from '../service.ts';
 
 interface BySubject {
   Params: { subject: string };
@@ -13,7 +13,7 @@ interface ByVersion {
   Params: { subject: string; version: string };
 }
 
-export function schemaRoutes(server: FastifyInstance, app: App): void {
+export function schemaRoutes(server: FastifyInstance, app: Service): void {
   server.get('/v1/schemas', async () => ({
     items: [...app.schemas.current.subjects.values()].map(outline),
   }));
@@ -38,7 +38,7 @@ export function schemaRoutes(server: FastifyInstance, app: App): void {
   });
 }
 
-export function findSubject({ schemas }: App, name: string): Subject {
+export function findSubject({ schemas }: Service, name: string): Subject {
   const subject = schemas.current.subjects.get(name);
   if (subject === undefined) throw new Problem('schema_not_found', `There is no subject ${JSON.stringify(name)}`);
   return subject;
