@@ -79,10 +79,12 @@ export function ingest(upload: Upload, context: IngestContext): Promise<StoredAn
 /** The pipeline itself, whatever the destination. */
 export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost = () => {}): Promise<StoredAnswer> {
   const { destination } = batch;
+  let hasBegun = false;
   try {
     for await (const file of files) {
       const framing = batch.open(file);
       for await (const chunk of file.chunks) {
+        hasBegun = true;
         for (const lines of framing.push(chunk)) batch.judge(lines);
         if (destination.isFull) await destination.relieve();
       }
@@ -92,8 +94,10 @@ export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost
     batch.expectLines();
     return await destination.finish(batch.ending());
   } catch (error) {
-    // What made the upload fail is what the client is told, whether or not that can be recorded now.
-    await destination.abandon((error as Error).message, batch.ending()).catch(onLost);
+    // What made the upload fail is what the client is told, whether or not that can be recorded now. A body with
+    // nothing in it never was an upload.
+    const isUpload = hasBegun && !(error instanceof Problem && error.code === 'empty_body');
+    await destination.abandon((error as Error).message, batch.ending(), isUpload).catch(onLost);
     throw error;
   }
 }

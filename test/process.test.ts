@@ -71,6 +71,17 @@ async function assertNoDebris(t: Test, query: (sql: string) => Promise<{ n: numb
   t.strictSame(await query(busy), [{ n: 0 }], 'no busy connection');
 }
 
+t.test('a client that goes away in the middle of its first line leaves an aborted batch too', async (t) => {
+  const { url: databaseUrl, query } = await testDatabase(t);
+  const server = await startServer(t, { databaseUrl });
+  const socket = await beginUpload(server, line.slice(0, 20), 'Content-Length: 1000\r\n');
+  await sleep(300);
+  socket.destroy();
+  const batch = await eventually(async () => (await get(server, '/v1/batches')).json.items[0]);
+  t.match(batch, { status: 'aborted', lines: { received: 0, accepted: 0 } });
+  await assertNoDebris(t, query);
+});
+
 t.test('a body shorter than announced, and one that trickles to a stop', async (t) => {
   const { url: databaseUrl, query } = await testDatabase(t);
   const server = await startServer(t, { databaseUrl, env: { IDLE_TIMEOUT_MS: '500' } });

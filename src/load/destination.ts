@@ -16,7 +16,8 @@ export interface Destination {
   /** Makes room. */
   relieve(): Promise<void>;
   finish(ending: Ending): Promise<StoredAnswer>;
-  abandon(reason: string, ending: Ending): Promise<void>;
+  /** Nothing is kept. @param isUpload whether there was anything of an upload, so that it is worth a record */
+  abandon(reason: string, ending: Ending, isUpload: boolean): Promise<void>;
 }
 
 /** What the pipeline knows at the end and the tally does not. */

@@ -133,12 +133,12 @@ export class Loading implements Destination {
   }
 
   /** The upload failed: nothing is promoted, and the batch is recorded as aborted if Postgres can be reached. */
-  async abandon(reason: string, ending: Ending): Promise<void> {
+  async abandon(reason: string, ending: Ending, isUpload: boolean): Promise<void> {
     this.abortReason ??= reason;
     const { claim } = this.#options;
     await this.#copying.catch(() => {});
     if (claim !== null) await borrow(this.#db, (connection) => releaseClaim(connection, claim));
-    if (this.#tally.received === 0 && !this.#isRecorded) return;
+    if (!isUpload && !this.#isRecorded) return;
     this.#chunks.clear();
     await this.#finishOnce({ ...ending, fingerprint: Buffer.alloc(0) }, false);
   }
