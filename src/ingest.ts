@@ -14,6 +14,7 @@ import type { Framing, Lines } from './lines/framing.ts';
 import { JsonFraming } from './lines/json.ts';
 import { isPassed, Judge } from './lines/judge.ts';
 import { NdjsonFraming } from './lines/ndjson.ts';
+import type { RowBuffer } from './lines/rows.ts';
 import type { Source } from './load/chunk.ts';
 import type { Destination, Ending } from './load/destination.ts';
 import type { Claim } from './load/idempotency.ts';
@@ -182,9 +183,10 @@ export class Batch {
         this.#reject(judgement, source, lines, index, batchLine);
       } else {
         const { event, schema } = judgement;
-        const fault = this.#encode(event, schema, index, batchLine);
+        const chunk = this.destination.chunk(schema);
+        const fault = this.#encode(event, schema, chunk.rows, index, batchLine);
         if (fault === undefined) {
-          this.destination.chunk(schema).add(source, schema, lines.starts[index]!, lines.ends[index]!, batchLine);
+          chunk.add(source, schema, lines.starts[index]!, lines.ends[index]!, batchLine);
           tally.pass(schema.id, batchLine - this.#linesBefore);
         } else {
           const refusal: Refusal = { code: 'unstorable_value', schema: schema.id, errors: [fault] };
@@ -205,8 +207,13 @@ export class Batch {
     return { files: this.#files, bytes, startedAt, fingerprint: fingerprint(parameters, this.#files) };
   }
 
-  #encode(event: object, schema: SchemaVersion, index: number, batchLine: number): LineError | undefined {
-    const { rows } = this.destination.chunk(schema);
+  #encode(
+    event: object,
+    schema: SchemaVersion,
+    rows: RowBuffer,
+    index: number,
+    batchLine: number,
+  ): LineError | undefined {
     const encode = encoderOf(schema);
     rows.escapes = this.#judge!.escapes;
     let fault = encode(event, rows, batchLine);

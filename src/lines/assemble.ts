@@ -1,26 +1,25 @@
 // A final row back to its event: the columns in their places, and `_extra` laid over them. The reverse of encode.ts.
 import type { TablePlan } from '../model.ts';
 import type { ObjectShape } from '../schema/shape.ts';
-
-type Json = Record<string, unknown>;
+import { isObject, type JsonObject } from './object.ts';
 
 /**
  * Puts an event together again.
  * @param row values by column name, already in the form that JSON has them in (numbers, ISO dates); null for SQL NULL
  * @param shape the shape of the version in the row's `_schema_version`
  */
-export function assembleEvent(row: Readonly<Json>, plan: TablePlan, shape: ObjectShape): Json {
+export function assembleEvent(row: Readonly<JsonObject>, plan: TablePlan, shape: ObjectShape): JsonObject {
   const extra = isObject(row._extra) ? row._extra : {};
   return assemble(row, plan, shape, extra).event;
 }
 
 function assemble(
-  row: Readonly<Json>,
+  row: Readonly<JsonObject>,
   plan: TablePlan,
   shape: ObjectShape,
-  extra: Json,
-): { event: Json; trace: boolean } {
-  const event: Json = {};
+  extra: JsonObject,
+): { event: JsonObject; trace: boolean } {
+  const event: JsonObject = {};
   let trace = Object.keys(extra).length > 0;
   for (const [name, slot] of shape.properties) {
     const left = Object.hasOwn(extra, name) ? extra[name] : undefined;
@@ -44,10 +43,6 @@ function assemble(
 }
 
 /** Sets an own property whatever its name, `__proto__` too. */
-function define(event: Json, name: string, value: unknown): void {
+function define(event: JsonObject, name: string, value: unknown): void {
   Object.defineProperty(event, name, { value, enumerable: true, configurable: true, writable: true });
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@ import type { Column, LineError, TablePlan } from '../model.ts';
 import { pointer } from '../pointer.ts';
 import type { ObjectShape, Slot } from '../schema/shape.ts';
 import { extraJson } from './extra.ts';
+import { isObject } from './object.ts';
 import { INEXACT, MISFIT, type RowBuffer, UNSTORABLE, WRITTEN } from './rows.ts';
 
 /** The line has a number that JSON.parse may have changed: parse it again exactly, then encode that. */
@@ -37,7 +38,7 @@ class Support {
   readonly own = (object: object, key: string): unknown =>
     Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
 
-  readonly isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+  readonly isObject = isObject;
 
   readonly keyCount = (object: object): number => {
     let count = 0;

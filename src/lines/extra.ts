@@ -3,6 +3,7 @@
 import type { TablePlan } from '../model.ts';
 import { pointer } from '../pointer.ts';
 import type { ObjectShape, Slot } from '../schema/shape.ts';
+import { isObject } from './object.ts';
 import { deepTextFault, exactJson, fitsColumn } from './rows.ts';
 
 export interface ExtraFault {
@@ -79,8 +80,4 @@ function json(key: string, value: unknown, path: readonly string[], walk: Walk):
 
 function member(key: string, text: string): string {
   return `${JSON.stringify(key)}:${text}`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -41,6 +41,8 @@ export class Judge {
   #mayEscape = false;
   /** Whether strings of the line last judged may hold NUL or half surrogate pairs. */
   escapes = false;
+  /** Whether the schema of the line last judged has a property `$schema` of its own. */
+  #declaresEnvelope = false;
 
   constructor(options: JudgeOptions, blanks: boolean) {
     this.#options = options;
@@ -77,11 +79,8 @@ export class Judge {
   /** The event of a line that has passed, with numbers as exact as in its text. */
   exactly(index: number): object {
     const { starts, ends } = this.#lines;
-    const event = parseExactly(this.#text(starts[index]!, ends[index]!)) as Record<string, unknown>;
-    return '$schema' in event && !this.#declaresEnvelope ? withoutEnvelope(event) : event;
+    return this.#unwrapped(parseExactly(this.#text(starts[index]!, ends[index]!)) as object);
   }
-
-  #declaresEnvelope = false;
 
   #text(start: number, end: number): string {
     return this.#ascii === undefined ? this.#lines.bytes.toString('utf8', start, end) : this.#ascii.slice(start, end);
@@ -103,16 +102,20 @@ export class Judge {
     const schema = this.#schemaOf(value);
     if (!('accepts' in schema)) return schema;
     this.#declaresEnvelope = schema.shape.properties.has('$schema');
-    let event: object = '$schema' in value && !this.#declaresEnvelope ? withoutEnvelope(value) : value;
+    const event = this.#unwrapped(value);
     if (!schema.accepts(event)) {
       return { code: 'schema_violation', schema: schema.id, errors: schema.explain(event) };
     }
     this.escapes = this.#mayEscape && text.includes('\\u');
-    if (this.#mayLoseDigits && mayLoseDigits(Buffer.from(text), text)) {
-      event = parseExactly(text) as object;
-      if ('$schema' in event && !this.#declaresEnvelope) event = withoutEnvelope(event);
-    }
-    return { event, schema };
+    const isInexact = this.#mayLoseDigits && mayLoseDigits(Buffer.from(text), text);
+    return { event: isInexact ? this.#unwrapped(parseExactly(text) as object) : event, schema };
+  }
+
+  /** `$schema` says which schema to use; it is no part of the event unless the schema declares it. */
+  #unwrapped(event: object): object {
+    if (this.#declaresEnvelope || !('$schema' in event)) return event;
+    const { $schema: _, ...rest } = event;
+    return rest;
   }
 
   #schemaOf(event: object): SchemaVersion | Refusal {
@@ -128,12 +131,6 @@ export class Judge {
     const found = typeof named === 'string' ? registry.resolve(named) : null;
     return found ?? refuse('unknown_schema', '$schema', `there is no schema ${shorten(named)}`, '/$schema');
   }
-}
-
-/** `$schema` says which schema to use and is no part of the event. */
-function withoutEnvelope(event: object): object {
-  const { $schema: _, ...rest } = event as { $schema?: unknown };
-  return rest;
 }
 
 function refuse(code: RejectionCode, keyword: string, message: string, path = ''): Refusal {

@@ -2,7 +2,7 @@
 import { assembleEvent } from '../lines/assemble.ts';
 import type { TablePlan } from '../model.ts';
 import type { Bundle } from '../schema/bundle.ts';
-import { type CompareOptions, compare } from '../schema/compare/compare.ts';
+import { type CompareOptions, compare, undecidedComparison } from '../schema/compare/compare.ts';
 import type { Comparison } from '../schema/compare/difference.ts';
 import { SchemaFault } from '../schema/compare/fault.ts';
 import { Validator, ValidatorCache } from '../schema/compile.ts';
@@ -39,19 +39,7 @@ export type Task = CompareTask | StoredTask;
 
 /** A comparison that cannot be made is an answer too: undecided. */
 export function undecided(options: CompareOptions, why: string): Comparison {
-  const { mode = 'BACKWARD', lenient = false } = options;
-  const message = `Whether the versions are compatible could not be decided: ${why}.`;
-  return {
-    compatible: mode === 'NONE',
-    mode,
-    lenient,
-    backward: 'undecided',
-    forward: 'undecided',
-    needed_bump: 'major',
-    differences: [{ type: 'undecided', breaks: 'both', old_path: '', new_path: '', message }],
-    differences_truncated: false,
-    budget_exhausted: false,
-  };
+  return undecidedComparison(options, `Whether the versions are compatible could not be decided: ${why}.`, false);
 }
 
 export function perform(task: Task): Comparison | Stored {

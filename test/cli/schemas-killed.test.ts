@@ -4,23 +4,12 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { testDatabase } from '../helpers/postgres.ts';
 import { folderOf } from '../schema/schemas.ts';
-import { sluice } from './sluice.ts';
+import { run, string, V1, V11 } from './tables.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
-
-const string = { type: 'string' };
-const closed = (properties: object, required: string[] = []) => {
-  return { type: 'object', properties, required, additionalProperties: false };
-};
-const V1 = closed({ id: string, n: { type: 'integer' } }, ['id', 'n']);
-const V11 = closed({ id: string, n: { type: 'integer' }, o: closed({ 'odd"name': string }) }, ['id', 'n']);
-
-async function run(t: Test, url: string, schemaDir: string, ...args: string[]) {
-  return sluice(t, args, { env: { DATABASE_URL: url, SCHEMA_DIR: schemaDir, LOG_LEVEL: 'silent' } });
-}
 
 t.test('migrate killed at any point: the next one goes on and comes to the end', async (t) => {
   const { url, query } = await testDatabase(t);

@@ -1,23 +1,12 @@
 // plan, migrate and drift as processes, on a real Postgres.
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { assembleEvent } from '../../src/lines/assemble.ts';
 import { loadFolder } from '../../src/schema/folder.ts';
 import { post } from '../helpers/http.ts';
 import { testDatabase } from '../helpers/postgres.ts';
 import { startServer } from '../helpers/server.ts';
 import { folderOf } from '../schema/schemas.ts';
-import { sluice } from './sluice.ts';
-
-const string = { type: 'string' };
-const closed = (properties: object, required: string[] = []) => {
-  return { type: 'object', properties, required, additionalProperties: false };
-};
-const V1 = closed({ id: string, n: { type: 'integer' } }, ['id', 'n']);
-const V11 = closed({ id: string, n: { type: 'integer' }, o: closed({ 'odd"name': string }) }, ['id', 'n']);
-
-async function run(t: Test, url: string, schemaDir: string, ...args: string[]) {
-  return sluice(t, args, { env: { DATABASE_URL: url, SCHEMA_DIR: schemaDir, LOG_LEVEL: 'silent' } });
-}
+import { closed, run, string, V1, V11 } from './tables.ts';
 
 t.test('plan prints the SQL with its price, migrate runs just that, drift finds nothing', async (t) => {
   const { url, query } = await testDatabase(t);

@@ -41,7 +41,7 @@ export function compare(oldSchema: unknown, newSchema: unknown, options: Compare
     pair = new Pair(oldSchema, newSchema, lenient, budget);
   } catch (error) {
     if (!(error instanceof BudgetSpent)) throw error;
-    return outOfBudget(mode, lenient);
+    return undecidedComparison(options, 'The budget was used up before the schemas were read.', true);
   }
   const backward = decide(pair, 'backward', budget.part(budgetMs * 0.4, steps));
   const forward = decide(pair, 'forward', budget.part(budgetMs * 0.4, steps));
@@ -72,8 +72,12 @@ function isCompatible(mode: Mode, { backward, forward }: Record<Direction, Verdi
   return backward === 'holds' && forward === 'holds';
 }
 
-function outOfBudget(mode: Mode, lenient: boolean): Comparison {
-  const why = 'The budget was used up before the schemas were read.';
+/** The answer where there is none: it counts as incompatible, and as whatever needs the largest step. */
+export function undecidedComparison(
+  { mode = 'BACKWARD', lenient = false }: CompareOptions,
+  message: string,
+  budgetExhausted: boolean,
+): Comparison {
   return {
     compatible: mode === 'NONE',
     mode,
@@ -81,9 +85,9 @@ function outOfBudget(mode: Mode, lenient: boolean): Comparison {
     backward: 'undecided',
     forward: 'undecided',
     needed_bump: 'major',
-    differences: [{ type: 'undecided', breaks: 'both', old_path: '', new_path: '', message: why }],
+    differences: [{ type: 'undecided', breaks: 'both', old_path: '', new_path: '', message }],
     differences_truncated: false,
-    budget_exhausted: true,
+    budget_exhausted: budgetExhausted,
   };
 }
 
