@@ -42,7 +42,8 @@ export interface Upload {
   startedAt: number;
   /** The parameters that decide the outcome, as they were sent: with the payload they make up the fingerprint. */
   parameters: string;
-  /** The version chosen by the `schema` parameter, or null. */
+  /** The `schema` parameter as it was sent, and the version that it chose; null without one. */
+  schemaParameter: string | null;
   schema: SchemaVersion | null;
   dryRun: boolean;
   /** When rejected lines cost the whole batch. */
@@ -69,11 +70,11 @@ export interface IngestContext {
  * @throws {Problem} if nothing could be stored; the client's or the network's error if the upload broke off
  */
 export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
-  const { batchId, receivedAt, dryRun, claim, full } = upload;
+  const { batchId, receivedAt, dryRun, claim, full, schemaParameter } = upload;
   const rules = { ...upload.rules, mostRejections: context.limits.rejections };
   const { db, process, onLost } = context;
   const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
-  const options = { batchId, receivedAt, dryRun, claim, process, rules };
+  const options = { batchId, receivedAt, dryRun, claim, process, rules, schemaParameter };
   return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files, () => onLost(batchId));
 }
 
@@ -156,6 +157,7 @@ export class Batch {
   close(file: UploadFile): void {
     this.#files.push({
       name: file.name,
+      format: file.format,
       first_line: this.#linesBefore + 1,
       lines: this.#tally.received - this.#linesBefore,
       ...file.received(),

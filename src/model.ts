@@ -25,6 +25,8 @@ export type RejectionCode =
   | 'unknown_schema'
   | 'schema_violation'
   | 'unstorable_value'
+  | 'check_failed'
+  | 'patch_failed'
   | 'batch_aborted';
 
 /** One reason: where in the event (RFC 6901 pointer), which rule, in words. */
@@ -56,6 +58,14 @@ export interface Rejection extends Refusal {
   file: string | null;
   /** The bytes as received, cut at the line limit if the line was longer. */
   raw: Uint8Array;
+  /** In a replay: the stored rejection that the line was. */
+  origin?: Origin;
+}
+
+/** A stored rejection: its batch, and its line number there (of the batch, not of the file). */
+export interface Origin {
+  batch_id: string;
+  line: number;
 }
 
 export interface LineTotals {
@@ -94,6 +104,15 @@ export interface ReportedRejection {
   schema: string | null;
   retryable: boolean;
   errors: LineError[];
+  origin?: Origin;
+}
+
+/** What became of a batch after its first answer. */
+export interface HistoryEntry {
+  action: 'promoted' | 'discarded' | 'undone';
+  /** RFC 3339. */
+  at: string;
+  reason?: string;
 }
 
 /** The answer to an upload. Field order is the order of the contract. */
@@ -102,6 +121,9 @@ export interface Report {
   status: Exclude<BatchStatus, 'receiving'>;
   /** Why the batch was aborted, where it was. */
   reason?: string;
+  /** Of a replay: the batches that the lines came from. */
+  replay_of?: string[];
+  history?: HistoryEntry[];
   lines: LineTotals;
   bytes: number;
   duration_ms: number;

@@ -103,6 +103,8 @@ class Nowhere implements Destination {
     const report = buildReport({
       batchId: uuidv7(),
       abortReason: undefined,
+      isHeld: false,
+      replayOf: undefined,
       dryRun: true,
       tally: this.#tally,
       duplicates: new Map(),

@@ -375,10 +375,11 @@ export interface components {
         Verdict: "accepted" | "rejected" | "duplicate" | "blank";
         /**
          * @description Why a line was rejected. `batch_aborted` is the fate of a good line in an aborted batch; it alone is worth
-         *     sending again as it is
+         *     sending again as it is. `check_failed`: valid, but a check of severity `reject_rows` sifted it out.
+         *     `patch_failed`: a replay's JSON Patch could not be applied to it
          * @enum {string}
          */
-        RejectionCode: "invalid_json" | "not_an_object" | "invalid_utf8" | "line_too_long" | "too_deep" | "duplicate_key" | "unknown_schema" | "schema_violation" | "unstorable_value" | "batch_aborted";
+        RejectionCode: "invalid_json" | "not_an_object" | "invalid_utf8" | "line_too_long" | "too_deep" | "duplicate_key" | "unknown_schema" | "schema_violation" | "unstorable_value" | "check_failed" | "patch_failed" | "batch_aborted";
         /**
          * @description `receiving`: under way. `promoted`: in the final table. `held`: a check failed, the rows wait in stage.
          *     `rejected`: no line was accepted. `aborted`: nothing was kept. `discarded`, `undone`: taken back by hand
@@ -432,6 +433,21 @@ export interface components {
             /** @description Whether the same bytes can succeed later */
             retryable: boolean;
             errors: components["schemas"]["LineError"][];
+            origin?: components["schemas"]["Origin"];
+        };
+        /** @description In a replay: the stored rejection that the line was, by its batch and its line number there */
+        Origin: {
+            /** Format: uuid */
+            batch_id: string;
+            line: number;
+        };
+        HistoryEntry: {
+            /** @enum {string} */
+            action: "promoted" | "discarded" | "undone";
+            /** Format: date-time */
+            at: string;
+            /** @description As it was given */
+            reason?: string;
         };
         Rejection: components["schemas"]["RejectionFacts"];
         /** @description With the bytes as they came, as text where they are UTF-8 */
@@ -457,6 +473,10 @@ export interface components {
             lines: components["schemas"]["LineTotals"];
             /** @description Why the batch was aborted */
             reason?: string;
+            /** @description Of a replay: the batches that its lines came from */
+            replay_of?: string[];
+            /** @description What became of the batch after its first answer */
+            history?: components["schemas"]["HistoryEntry"][];
             /** @description Bytes of the files as received, which may be compressed */
             bytes: number;
             duration_ms: number;
@@ -478,7 +498,7 @@ export interface components {
             rejections?: string;
             /**
              * Format: uri-reference
-             * @description Not served by this version yet
+             * @description The proof that its rows are what was sent
              */
             reconciliation?: string;
         };

@@ -22,6 +22,7 @@ import {
   recordReceiving,
   type StoredAnswer,
 } from './record.ts';
+import type { Replayed } from './replayed.ts';
 import {
   createUnloggedStage,
   dropUnloggedStages,
@@ -47,6 +48,10 @@ export interface LoadingOptions {
   dryRun: boolean;
   rules: AbortRules;
   claim: Claim | null;
+  /** The upload's schema parameter, to be recorded. */
+  schemaParameter: string | null;
+  /** Set where the lines are stored rejections. */
+  replayed?: Replayed;
 }
 
 export class Loading implements Destination {
@@ -81,6 +86,7 @@ export class Loading implements Destination {
 
   reject(rejection: Rejection): void {
     this.#tally.reject(rejection);
+    this.#options.replayed?.reject(rejection.batchLine);
     if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#rejections.add(rejection);
     this.abortReason ??= whyAborted(this.#options.rules, this.#tally, false);
   }
@@ -199,6 +205,8 @@ export class Loading implements Destination {
     return buildReport({
       batchId: this.#options.batchId,
       abortReason: this.abortReason,
+      isHeld: false,
+      replayOf: this.#options.replayed?.batches,
       dryRun: this.#options.dryRun,
       tally: this.#tally,
       duplicates,
@@ -215,7 +223,7 @@ export class Loading implements Destination {
     { files, fingerprint }: Ending,
     completes: boolean,
   ): Promise<void> {
-    const { claim, process, batchId } = this.#options;
+    const { claim, process, batchId, schemaParameter, replayed } = this.#options;
     const isOurs = await recordFinished(connection, {
       ...this.#batch,
       process,
@@ -223,6 +231,10 @@ export class Loading implements Destination {
       reportText,
       httpStatus: status,
       subjects: [...new Set([...this.#tally.schemas].map((id) => id.slice(0, id.indexOf('/'))))],
+      schemaParameter,
+      schemas: [...this.#tally.schemas],
+      replayOf: replayed?.batches ?? [],
+      digest: null,
       files,
       reason: this.abortReason ?? null,
     });
@@ -238,6 +250,7 @@ export class Loading implements Destination {
     }
     await this.#rejections.write(connection);
     await recordBlankLines(connection, batchId, this.#blanks);
+    if (report.status === 'promoted' || report.status === 'held') await replayed?.write(connection, batchId);
     if (this.#isRecorded) await dropUnloggedStages(connection, batchId);
   }
 

@@ -7,6 +7,7 @@ import { copyRows } from './copy.ts';
 /** One file of an upload, as it is recorded with the batch. */
 export interface FileRecord {
   name: string | null;
+  format: 'ndjson' | 'json' | 'lines';
   /** Line number in the batch of its first line. */
   first_line: number;
   lines: number;
@@ -41,6 +42,12 @@ export interface FinishedBatch extends BatchRecord {
   reportText: string;
   httpStatus: number;
   subjects: string[];
+  /** The upload's schema parameter. */
+  schemaParameter: string | null;
+  /** Ids of the versions that lines were judged by. */
+  schemas: string[];
+  replayOf: readonly string[];
+  digest: Buffer | null;
   files: FileRecord[];
   reason: string | null;
 }
@@ -50,16 +57,17 @@ export interface FinishedBatch extends BatchRecord {
  * @returns false if the batch is no longer ours: a sweep took this process for dead, or it was finished before
  */
 export async function recordFinished(connection: Connection, batch: FinishedBatch): Promise<boolean> {
-  const { report, httpStatus, subjects, files, reason } = batch;
+  const { report, httpStatus, subjects, files, reason, schemaParameter, schemas, replayOf, digest } = batch;
   const { lines, status } = report;
   const { rowCount } = await connection.query(
     `INSERT INTO sluice.batches AS batches (id, status, received_at, finished_at, process, received, accepted, rejected,
-       duplicate, blank, bytes, subjects, files, http_status, report, reason)
-     VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+       duplicate, blank, bytes, subjects, files, http_status, report, reason, schema, schemas, replay_of, digest)
+     VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
      ON CONFLICT (id) DO UPDATE SET status = excluded.status, finished_at = excluded.finished_at,
        received = excluded.received, accepted = excluded.accepted, rejected = excluded.rejected,
        duplicate = excluded.duplicate, blank = excluded.blank, bytes = excluded.bytes, subjects = excluded.subjects,
-       files = excluded.files, http_status = excluded.http_status, report = excluded.report, reason = excluded.reason
+       files = excluded.files, http_status = excluded.http_status, report = excluded.report, reason = excluded.reason,
+       schema = excluded.schema, schemas = excluded.schemas, replay_of = excluded.replay_of, digest = excluded.digest
      WHERE batches.status = 'receiving' AND batches.process = excluded.process`,
     [
       batch.id,
@@ -77,6 +85,10 @@ export async function recordFinished(connection: Connection, batch: FinishedBatc
       httpStatus,
       batch.reportText,
       reason,
+      schemaParameter,
+      schemas,
+      replayOf,
+      digest,
     ],
   );
   return rowCount === 1;
@@ -123,6 +135,8 @@ const REJECTION_COLUMNS = [
   'schema',
   'errors',
   'raw',
+  'origin_batch_id',
+  'origin_line',
 ] as const;
 
 /** Rejections on their way to `sluice.rejections`, already in COPY's format. */
@@ -131,7 +145,7 @@ export class RejectionRows {
   readonly #batchId: Buffer;
 
   constructor(batchId: string) {
-    this.#batchId = Buffer.from(batchId.replaceAll('-', ''), 'hex');
+    this.#batchId = uuidBytes(batchId);
   }
 
   /** Bytes waiting. */
@@ -152,6 +166,14 @@ export class RejectionRows {
     textOrNull(rows, rejection.schema);
     rows.jsonbText(JSON.stringify(rejection.errors));
     rows.bytea(rejection.raw);
+    const { origin } = rejection;
+    if (origin === undefined) {
+      rows.null();
+      rows.null();
+    } else {
+      rows.bytea(uuidBytes(origin.batch_id));
+      rows.int4(origin.line);
+    }
     rows.end();
   }
 
@@ -164,6 +186,10 @@ export class RejectionRows {
   clear(): void {
     this.#rows.clear();
   }
+}
+
+function uuidBytes(uuid: string): Buffer {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
 }
 
 function textOrNull(rows: RowBuffer, value: string | null): void {

@@ -9,6 +9,10 @@ export interface Outcome {
   batchId: string;
   /** Why nothing of it is kept, if so. */
   abortReason: string | undefined;
+  /** Whether a check keeps the batch in the stage. */
+  isHeld: boolean;
+  /** Of a replay: the batches that its lines came from. */
+  replayOf: readonly string[] | undefined;
   dryRun: boolean;
   tally: Tally;
   duplicates: ReadonlyMap<string, number>;
@@ -39,6 +43,7 @@ export function buildReport(outcome: Outcome): Report {
     batch_id: batchId,
     status,
     ...(aborted ? { reason: abortReason } : {}),
+    ...(outcome.replayOf === undefined ? {} : { replay_of: [...outcome.replayOf] }),
     lines,
     bytes: outcome.bytes,
     duration_ms: outcome.durationMs,
@@ -60,6 +65,8 @@ export function httpStatus({ status, lines }: Pick<Report, 'status' | 'lines'>):
       return 202;
     case 'rejected':
     case 'aborted':
+    case 'discarded':
+    case 'undone':
       return 422;
     default:
       return lines.rejected > 0 ? 207 : 201;
@@ -82,11 +89,12 @@ function totals({ tally, duplicates, abortReason }: Outcome): LineTotals {
 }
 
 function batchStatus(
-  { abortReason, dryRun }: Outcome,
+  { abortReason, dryRun, isHeld }: Outcome,
   { accepted, duplicate }: LineTotals,
 ): Exclude<BatchStatus, 'receiving'> {
   if (dryRun) return 'dry_run';
   if (abortReason !== undefined) return 'aborted';
+  if (isHeld) return 'held';
   return accepted + duplicate === 0 ? 'rejected' : 'promoted';
 }
 

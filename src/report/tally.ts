@@ -85,6 +85,7 @@ export class Tally {
 
 /** A rejection as the report shows it: place and reasons, without the bytes. */
 export function reportedRejection(rejection: Omit<Rejection, 'raw' | 'batchLine'>): ReportedRejection {
-  const { line, file, offset, length, code, schema, errors } = rejection;
-  return { line, ...(file === null ? {} : { file }), offset, length, code, schema, retryable: false, errors };
+  const { line, file, offset, length, code, schema, errors, origin } = rejection;
+  const place = { line, ...(file === null ? {} : { file }), offset, length };
+  return { ...place, code, schema, retryable: false, errors, ...(origin === undefined ? {} : { origin }) };
 }

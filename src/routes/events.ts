@@ -49,6 +49,7 @@ async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyR
     receivedAt: new Date(),
     startedAt,
     parameters: decidingParameters(options),
+    schemaParameter: options.schema,
     schema,
     dryRun: options.dryRun,
     rules: options,
