@@ -72,9 +72,10 @@ export interface IngestContext {
 export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
   const { batchId, receivedAt, dryRun, claim, full, schemaParameter } = upload;
   const rules = { ...upload.rules, mostRejections: context.limits.rejections };
-  const { db, process, onLost } = context;
+  const { db, process, onLost, registry } = context;
   const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
-  const options = { batchId, receivedAt, dryRun, claim, process, rules, schemaParameter };
+  const resolve = (schema: string) => registry.resolve(schema);
+  const options = { batchId, receivedAt, dryRun, claim, process, rules, schemaParameter, resolve };
   return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files, () => onLost(batchId));
 }
 

@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { borrow, type Connection, type Database } from './db.ts';
 import { isAlive } from './load/liveness.ts';
+import { forgetRows } from './load/row-digests.ts';
 import { dropOrphanedStages, dropUnloggedStages } from './load/stage.ts';
 import type { Presence } from './presence.ts';
 
@@ -98,6 +99,7 @@ async function sweepBatches(
   for (const { id } of rows) {
     await connection.query('DELETE FROM sluice.rejections WHERE batch_id = $1', [id]);
     await connection.query('DELETE FROM sluice.line_runs WHERE batch_id = $1', [id]);
+    await forgetRows(connection, id);
     await dropUnloggedStages(connection, id);
   }
   await connection.query(

@@ -81,8 +81,20 @@ export class Chunk {
     return this.#places[row * 5 + 4]!;
   }
 
+  /** The row of a line of the batch, -1 if it is not in here. Lines are in order. */
+  rowOf(batchLine: number): number {
+    let from = 0;
+    let to = this.rows.rows;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.batchLine(middle) < batchLine) from = middle + 1;
+      else to = middle;
+    }
+    return from < this.rows.rows && this.batchLine(from) === batchLine ? from : -1;
+  }
+
   /** A chunk of the same rows but for some. */
-  without(rows: ReadonlyMap<number, unknown>): Chunk {
+  without(rows: { has(row: number): boolean }): Chunk {
     const rest = new Chunk(this.plan);
     for (let row = 0; row < this.rows.rows; row++) {
       if (rows.has(row)) continue;

@@ -1,5 +1,5 @@
-// One batch on its way into Postgres: rows gather in chunks, full chunks go to the stage while the next lines are being
-// judged, and at the end one transaction promotes all of it or nothing.
+// One batch on its way into Postgres: rows are staged while lines are being judged, and at the end one transaction checks
+// the batch and promotes or holds all of it, or nothing is kept.
 import { borrow, type Connection, type Database, databaseProblem, isDataError, isRetryable } from '../db.ts';
 import { Problem } from '../errors.ts';
 import type { CheckResult, Rejection, Report } from '../model.ts';
@@ -7,36 +7,21 @@ import { type AbortRules, whyAborted } from '../report/abort.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import { type Chunk, chunkFor } from './chunk.ts';
-import { copyChunk } from './copy.ts';
+import type { Chunk } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
+import { recomputeDigest } from './digests.ts';
 import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
-import { type BatchConstants, promoteTable, recordDuplicates } from './promote.ts';
-import {
-  forgetBatch,
-  type LineRun,
-  RejectionRows,
-  readAnswer,
-  recordBlankLines,
-  recordFinished,
-  recordReceiving,
-  type StoredAnswer,
-} from './record.ts';
+import { inspect } from './inspect.ts';
+import { LineRecords } from './line-records.ts';
+import { type BatchConstants, holdTable, promoteTable, recordDuplicates } from './promote.ts';
+import { forgetBatch, readAnswer, recordDigest, recordFinished, recordReceiving, type StoredAnswer } from './record.ts';
 import type { Replayed } from './replayed.ts';
-import {
-  createUnloggedStage,
-  dropUnloggedStages,
-  forgetTemporaryStages,
-  type StageTable,
-  temporaryStage,
-} from './stage.ts';
+import { forgetRows } from './row-digests.ts';
+import { type Offender, sift } from './sift.ts';
+import { dropUnloggedStages, type StageTable } from './stage.ts';
+import { Staging } from './staging.ts';
 import { findRefusedRows } from './trial.ts';
 
-/** Bytes of rows that wait in memory before the fullest chunk goes to the stage. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
-/** Bytes of rejections, and runs of blank lines, that wait in memory. */
-const REJECTION_BYTES = 2 * 1024 * 1024;
-const MOST_BLANK_RUNS = 10_000;
 /** Tries of the promoting transaction when it loses against another one. */
 const TRIES = 5;
 
@@ -50,9 +35,21 @@ export interface LoadingOptions {
   claim: Claim | null;
   /** The upload's schema parameter, to be recorded. */
   schemaParameter: string | null;
+  /** The versions that the batch is judged by. */
+  resolve(schema: string): SchemaVersion | null;
   /** Set where the lines are stored rejections. */
   replayed?: Replayed;
 }
+
+/** What the transaction made of the staged rows. */
+interface Outcome {
+  checks: CheckResult[];
+  isHeld: boolean;
+  /** By schema version id. */
+  duplicates: ReadonlyMap<string, number>;
+}
+
+const NOTHING: Outcome = { checks: [], isHeld: false, duplicates: new Map() };
 
 export class Loading implements Destination {
   /** Why nothing of the batch will be kept, once that is so. Lines are judged on, for the sake of the report. */
@@ -61,79 +58,77 @@ export class Loading implements Destination {
   readonly #tally: Tally;
   readonly #options: LoadingOptions;
   readonly #batch: BatchConstants;
-  readonly #chunks = new Map<string, Chunk>();
-  /** Unlogged stages by table; none as long as everything fits into memory. */
-  readonly #stages = new Map<string, StageTable>();
-  readonly #rejections: RejectionRows;
-  readonly #blanks: LineRun[] = [];
+  readonly #staging: Staging;
+  readonly #records: LineRecords;
+  /** Results of the checks that reject lines, by table, once they have run. */
+  #sifted: Map<string, CheckResult[]> | undefined;
   #isRecorded = false;
+  /** Lines are becoming rejections: what fails now cannot simply be tried again. */
+  #isSifting = false;
   /** COMMIT was sent and its answer has not come. */
   #isInDoubt = false;
-  #copying: Promise<void> = Promise.resolve();
 
   constructor(db: Database, tally: Tally, options: LoadingOptions) {
     this.#db = db;
     this.#tally = tally;
     this.#options = options;
     this.#batch = { id: options.batchId, receivedAt: options.receivedAt };
-    this.#rejections = new RejectionRows(options.batchId);
+    this.#staging = new Staging(db, options.batchId, !options.dryRun);
+    this.#records = new LineRecords(options.batchId, !options.dryRun);
   }
 
   /** Where rows of this schema version are to be written. */
   chunk(schema: SchemaVersion): Chunk {
-    return chunkFor(this.#chunks, schema);
+    return this.#staging.chunk(schema);
   }
 
   reject(rejection: Rejection): void {
     this.#tally.reject(rejection);
     this.#options.replayed?.reject(rejection.batchLine);
-    if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#rejections.add(rejection);
+    if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#records.reject(rejection);
     this.abortReason ??= whyAborted(this.#options.rules, this.#tally, false);
   }
 
   blank(batchLine: number): void {
-    const last = this.#blanks.at(-1);
-    if (last !== undefined && last.last === batchLine - 1) last.last = batchLine;
-    else this.#blanks.push({ first: batchLine, last: batchLine });
+    this.#records.blank(batchLine);
   }
 
   /** Whether so much waits in memory that {@link relieve} should be called before the next block. */
   get isFull(): boolean {
-    return this.#waitingRowBytes() > CHUNK_BYTES || this.#recordsAreMany();
+    return this.#staging.isFull || this.#records.areMany;
   }
 
   /** Sends what has gathered to Postgres. Rows are copied while the caller goes on judging lines. */
   async relieve(): Promise<void> {
-    await this.#copying;
-    if (this.abortReason !== undefined) this.#chunks.clear();
+    await this.#staging.settle();
+    if (this.abortReason !== undefined) this.#staging.clear();
     if (!this.#isRecorded) {
       await borrow(this.#db, (connection) => recordReceiving(connection, { ...this.#batch, ...this.#options }));
       this.#isRecorded = true;
     }
-    if (this.#recordsAreMany()) await this.#moveRecords();
-    if (this.#waitingRowBytes() <= CHUNK_BYTES) return;
-    const fullest = [...this.#chunks.values()].reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
-    this.#chunks.delete(fullest.plan.table);
-    this.#copying = this.#copyToStage(fullest);
-    // Its error is met at the next await of it; until then it must not count as unhandled.
-    this.#copying.catch(() => {});
+    if (this.#records.areMany) await this.#records.move(this.#db);
+    this.#staging.relieve((chunk) => this.#withoutRefused(chunk));
   }
 
   /**
-   * Promotes the batch, or records that it was rejected or aborted.
+   * Promotes the batch, holds it, or records that it was rejected or aborted.
    * @throws {Problem} if Postgres cannot take it now
    */
   async finish(ending: Ending): Promise<StoredAnswer> {
-    await this.#copying;
+    await this.#staging.settle();
     for (let tries = 1; ; tries++) {
-      this.abortReason ??= whyAborted(this.#options.rules, this.#tally, true);
-      if (this.abortReason !== undefined) this.#chunks.clear();
       try {
+        this.#abortWhere(true);
+        if (this.abortReason === undefined && this.#sifted === undefined) {
+          await this.#sift();
+          this.#abortWhere(true);
+        }
         return await this.#finishOnce(ending);
       } catch (error) {
-        if (isDataError(error) && tries < TRIES) await this.#refuseRows(error as Error);
+        if (this.#isSifting || tries === TRIES) throw error;
+        if (isDataError(error)) await this.#refuseRows(error as Error);
         else if (this.#isInDoubt && databaseProblem(error) !== undefined) return this.#settleDoubt(error);
-        else if (!isRetryable(error) || tries === TRIES) throw error;
+        else if (!isRetryable(error)) throw error;
       }
     }
   }
@@ -142,23 +137,22 @@ export class Loading implements Destination {
   async abandon(reason: string, ending: Ending, isUpload: boolean): Promise<void> {
     this.abortReason ??= reason;
     const { claim } = this.#options;
-    await this.#copying.catch(() => {});
+    await this.#staging.settle().catch(() => {});
     if (claim !== null) await borrow(this.#db, (connection) => releaseClaim(connection, claim));
     if (!isUpload && !this.#isRecorded) return;
-    this.#chunks.clear();
+    this.#staging.clear();
     await this.#finishOnce({ ...ending, fingerprint: Buffer.alloc(0) }, false);
   }
 
   async #finishOnce(ending: Ending, completes = true): Promise<StoredAnswer> {
     this.#isInDoubt = false;
     const { dryRun } = this.#options;
+    const isKept = this.abortReason === undefined;
     const answer = await borrow(this.#db, async (connection) => {
-      await forgetTemporaryStages(connection, this.#chunks.size);
-      const stages = await this.#openStages(connection);
+      const stages = isKept ? await this.#staging.open(connection) : [];
       await connection.query('BEGIN');
-      const duplicates = new Map<string, number>();
-      const checks = this.abortReason === undefined ? await this.#promote(connection, stages, duplicates) : [];
-      const report = this.#report(ending, checks, duplicates);
+      const outcome = isKept ? await this.#settleRows(connection, stages) : NOTHING;
+      const report = this.#report(ending, outcome);
       const stored = { report: JSON.stringify(report), status: httpStatus(report) };
       if (!dryRun) await this.#recordEnd(connection, report, stored, ending, completes);
       this.#isInDoubt = !dryRun;
@@ -169,43 +163,101 @@ export class Loading implements Destination {
     return answer;
   }
 
-  async #openStages(connection: Connection): Promise<StageTable[]> {
-    const stages = new Map(this.#stages);
-    for (const [table, chunk] of this.#chunks) {
-      if (!stages.has(table)) stages.set(table, await temporaryStage(connection, chunk.plan));
+  #abortWhere(isWhole: boolean): void {
+    this.abortReason ??= whyAborted(this.#options.rules, this.#tally, isWhole);
+    if (this.abortReason !== undefined) this.#staging.clear();
+  }
+
+  /** The checks of a subject run also when none of its lines was good. */
+  #expectSuites(): void {
+    for (const id of this.#tally.schemas) {
+      const schema = this.#options.resolve(id);
+      if (schema !== null) this.#staging.expect(schema);
     }
-    // One order for all batches, so that no two wait for each other.
-    return [...stages.values()].sort((a, b) => (a.plan.table < b.plan.table ? -1 : 1));
+  }
+
+  /** Checks what is staged, and promotes or holds it. */
+  async #settleRows(connection: Connection, stages: readonly StageTable[]): Promise<Outcome> {
+    const staged = await this.#staging.copyRest(connection, stages);
+    const checks: CheckResult[] = [];
+    for (const { plan, name } of stages) {
+      checks.push(...(this.#sifted?.get(plan.table) ?? []));
+      const judging = this.#staging.checks(plan.table, 'judging');
+      if (judging.length > 0) checks.push(...(await inspect(connection, name, plan, judging)));
+    }
+    const expected = this.#tally.passedTotal;
+    // A batch of which nothing is left has nothing to be held.
+    const isHeld = expected > 0 && checks.some(({ status }) => status === 'failed');
+    const duplicates = new Map<string, number>();
+    let observed = 0;
+    for (const stage of stages) {
+      const rows = staged.get(stage.plan.table)!;
+      if (rows === 0) continue;
+      observed += isHeld
+        ? await holdTable(connection, stage, this.#batch)
+        : await this.#promote(connection, stage, rows, duplicates);
+    }
+    if (observed !== expected) throw lostRows(expected, observed);
+    return {
+      checks: [{ name: 'row_count_match', status: 'passed', expected, observed }, ...checks],
+      isHeld,
+      duplicates,
+    };
   }
 
   async #promote(
     connection: Connection,
-    stages: StageTable[],
+    stage: StageTable,
+    staged: number,
     duplicates: Map<string, number>,
-  ): Promise<CheckResult[]> {
-    const expected = this.#tally.passedTotal;
-    let observed = 0;
-    for (const stage of stages) {
-      const chunk = this.#chunks.get(stage.plan.table);
-      if (chunk !== undefined) await copyChunk(connection, stage.name, chunk);
-      const staged = stage.rows + (chunk?.rows.rows ?? 0);
-      const inserted = await promoteTable(connection, stage, this.#batch);
-      observed += inserted;
-      if (inserted === staged || !stage.plan.columns.some((column) => column.id)) continue;
-      for (const [schema, count] of await recordDuplicates(connection, stage, this.#batch)) {
-        duplicates.set(schema, count);
-        observed += count;
-      }
+  ): Promise<number> {
+    let rows = await promoteTable(connection, stage, this.#batch);
+    if (rows === staged || !stage.plan.columns.some((column) => column.id)) return rows;
+    for (const [schema, count] of await recordDuplicates(connection, stage, this.#batch)) {
+      duplicates.set(schema, count);
+      rows += count;
     }
-    if (observed !== expected) throw new Error(`row_count_match: ${expected} lines passed, ${observed} left the stage`);
-    return [{ name: 'row_count_match', status: 'passed', expected, observed }];
+    return rows;
   }
 
-  #report(ending: Ending, checks: CheckResult[], duplicates: ReadonlyMap<string, number>): Report {
+  /** Makes rejections of the lines that checks reject, in a transaction before the promoting one. */
+  async #sift(): Promise<void> {
+    this.#expectSuites();
+    if (!this.#staging.mayReject) {
+      this.#sifted = new Map();
+      return;
+    }
+    if (this.#isRecorded) await this.#staging.flush((chunk) => this.#withoutRefused(chunk));
+    const { checks, lines } = await borrow(this.#db, async (connection) => {
+      const stages = await this.#staging.open(connection);
+      await connection.query('BEGIN');
+      await this.#staging.copyRest(connection, stages);
+      const sifted = await sift(connection, this.#staging, stages, (offenders) =>
+        this.#rejectAll(connection, offenders),
+      );
+      for (const [table, gone] of sifted.lines) await this.#staging.removeSent(connection, table, gone);
+      await connection.query('COMMIT');
+      return sifted;
+    });
+    for (const [table, gone] of lines) this.#staging.removeUnsent(table, gone);
+    this.#sifted = checks;
+    this.#isSifting = false;
+  }
+
+  async #rejectAll(connection: Connection, offenders: readonly Offender[]): Promise<void> {
+    this.#isSifting = true;
+    for (const { place, schema, errors } of offenders) {
+      this.#tally.unpass(schema);
+      this.reject({ ...place, code: 'check_failed', schema, errors });
+    }
+    if (this.#isRecorded && this.#records.areMany) await this.#records.spill(connection);
+  }
+
+  #report(ending: Ending, { checks, duplicates, isHeld }: Outcome): Report {
     return buildReport({
       batchId: this.#options.batchId,
       abortReason: this.abortReason,
-      isHeld: false,
+      isHeld,
       replayOf: this.#options.replayed?.batches,
       dryRun: this.#options.dryRun,
       tally: this.#tally,
@@ -224,6 +276,7 @@ export class Loading implements Destination {
     completes: boolean,
   ): Promise<void> {
     const { claim, process, batchId, schemaParameter, replayed } = this.#options;
+    const digest = await this.#staging.digests.finish(connection, this.#staging.chunks.values());
     const isOurs = await recordFinished(connection, {
       ...this.#batch,
       process,
@@ -234,51 +287,30 @@ export class Loading implements Destination {
       schemaParameter,
       schemas: [...this.#tally.schemas],
       replayOf: replayed?.batches ?? [],
-      digest: null,
+      digest: report.lines.accepted > 0 ? digest : null,
       files,
       reason: this.abortReason ?? null,
     });
     const isClaimed = claim === null || !completes || (await completeClaim(connection, claim, fingerprint));
     if (!isOurs || !isClaimed) {
-      throw new Problem(
-        'database_unavailable',
-        'Nothing was stored: the batch was taken for dead, please send it again',
-        {
-          retryAfter: 1,
-        },
-      );
+      const detail = 'Nothing was stored: the batch was taken for dead, please send it again';
+      throw new Problem('database_unavailable', detail, { retryAfter: 1 });
     }
-    await this.#rejections.write(connection);
-    await recordBlankLines(connection, batchId, this.#blanks);
+    await this.#records.write(connection);
+    if (report.lines.accepted === 0 && (this.#isRecorded || report.lines.duplicate > 0)) await forgetRows(connection, batchId);
+    else if (report.lines.accepted > 0 && (report.lines.duplicate > 0 || this.#staging.hasRemoved)) {
+      // Rows were recorded that are not among the accepted ones after all.
+      await recordDigest(connection, batchId, await recomputeDigest(connection, batchId));
+    }
     if (report.status === 'promoted' || report.status === 'held') await replayed?.write(connection, batchId);
     if (this.#isRecorded) await dropUnloggedStages(connection, batchId);
-  }
-
-  /** Copies a chunk to the table's unlogged stage, on a connection of its own and committed by itself. */
-  async #copyToStage(chunk: Chunk): Promise<void> {
-    const { table } = chunk.plan;
-    let stage = this.#stages.get(table);
-    if (stage === undefined) {
-      stage = await createUnloggedStage(this.#db, this.#batch.id, this.#stages.size, chunk.plan);
-      this.#stages.set(table, stage);
-    }
-    const { name } = stage;
-    const copy = (rows: Chunk) => borrow(this.#db, (connection) => copyChunk(connection, name, rows));
-    let copied = chunk;
-    try {
-      await copy(chunk);
-    } catch (error) {
-      if (!isDataError(error)) throw error;
-      copied = await this.#withoutRefused(chunk);
-      await copy(copied);
-    }
-    stage.rows += copied.rows.rows;
   }
 
   /** Makes rejections of the rows in memory that Postgres refuses to promote. */
   async #refuseRows(error: Error): Promise<void> {
     const before = this.#tally.rejected;
-    for (const [table, chunk] of this.#chunks) this.#chunks.set(table, await this.#withoutRefused(chunk));
+    const { chunks } = this.#staging;
+    for (const [table, chunk] of chunks) chunks.set(table, await this.#withoutRefused(chunk));
     if (this.#tally.rejected > before) return;
     // It is a row that is in the stage already: its bytes are gone, so it cannot become a rejection.
     this.abortReason = `Postgres refused a row: ${error.message}`;
@@ -313,27 +345,10 @@ export class Loading implements Destination {
     await dropUnloggedStages(connection, this.#batch.id);
     await forgetBatch(connection, this.#batch.id);
   }
+}
 
-  async #moveRecords(): Promise<void> {
-    if (!this.#options.dryRun) {
-      await borrow(this.#db, async (connection) => {
-        await connection.query('BEGIN');
-        await this.#rejections.write(connection);
-        await recordBlankLines(connection, this.#batch.id, this.#blanks);
-        await connection.query('COMMIT');
-      });
-    }
-    this.#rejections.clear();
-    this.#blanks.length = 0;
-  }
-
-  #recordsAreMany(): boolean {
-    return this.#rejections.size > REJECTION_BYTES || this.#blanks.length > MOST_BLANK_RUNS;
-  }
-
-  #waitingRowBytes(): number {
-    let bytes = 0;
-    for (const chunk of this.#chunks.values()) bytes += chunk.rows.length;
-    return bytes;
-  }
+/** An unlogged stage is empty after a crash of Postgres. */
+function lostRows(expected: number, observed: number): Problem {
+  const detail = `Nothing was stored: Postgres lost ${expected - observed} of ${expected} rows before their commit`;
+  return new Problem('database_unavailable', detail, { retryAfter: 1 });
 }

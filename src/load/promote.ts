@@ -37,6 +37,18 @@ export async function promoteTable(
   return rowCount ?? 0;
 }
 
+/** Copies the stage's rows to where held batches wait: a logged table, which survives a crash of Postgres. */
+export async function holdTable(connection: Connection, stage: StageTable, batch: BatchConstants): Promise<number> {
+  const { plan, name } = stage;
+  const columns = stageColumns(plan).map(quote).join(', ');
+  const { rowCount } = await connection.query(
+    `INSERT INTO stage.${quote(plan.table)} (${columns}, _batch_id, _received_at)
+     SELECT ${columns}, $1::uuid, $2::timestamptz FROM ${name}`,
+    [batch.id, batch.receivedAt],
+  );
+  return rowCount ?? 0;
+}
+
 /** Records the lines of the stage that did not get into final as runs of duplicates; counts them by schema version id. */
 export async function recordDuplicates(
   connection: Connection,

@@ -94,6 +94,11 @@ export async function recordFinished(connection: Connection, batch: FinishedBatc
   return rowCount === 1;
 }
 
+/** Corrects the digest of a finished batch. */
+export async function recordDigest(connection: Connection, batchId: string, digest: Buffer | null): Promise<void> {
+  await connection.query('UPDATE sluice.batches SET digest = $2 WHERE id = $1', [batchId, digest]);
+}
+
 /** Forgets a batch of which nothing is to be kept: a dry run that was too large for memory. */
 export async function forgetBatch(connection: Connection, batchId: string): Promise<void> {
   await connection.query('DELETE FROM sluice.batches WHERE id = $1', [batchId]);

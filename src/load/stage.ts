@@ -74,7 +74,7 @@ export async function dropUnloggedStages(connection: Connection, batchId: string
 }
 
 /** Subjects start with a letter, so `0` keeps these names apart from theirs. */
-function unloggedPrefix(batchId: string): string {
+export function unloggedPrefix(batchId: string): string {
   return `0${batchId.replaceAll('-', '')}_`;
 }
 
@@ -92,7 +92,7 @@ function withoutProvenance(name: string): string {
 export async function dropOrphanedStages(connection: Connection): Promise<void> {
   const { rows } = await connection.query<{ name: string }>(
     `SELECT tablename AS name FROM pg_catalog.pg_tables
-     WHERE schemaname = 'stage' AND tablename ~ '^0[0-9a-f]{32}_[0-9]+$'
+     WHERE schemaname = 'stage' AND tablename ~ '^0[0-9a-f]{32}_([0-9]+|lines)$'
        AND NOT EXISTS (
          SELECT FROM sluice.batches WHERE id = substr(tablename, 2, 32)::uuid AND status = 'receiving')`,
   );

@@ -1,0 +1,98 @@
+// What each row was when its line was judged good, recorded on the way into the stage: 8 bytes a row, from the bytes
+// that Postgres is sent. Later the final table is held against it (src/reconcile/).
+import type { Connection } from '../db.ts';
+import { batchDigest, TableDigest } from '../lines/digest.ts';
+import { stageColumns } from '../lines/encode.ts';
+import { LineRuns } from '../lines/runs.ts';
+import type { TablePlan } from '../model.ts';
+import type { Chunk } from './chunk.ts';
+
+interface TableState {
+  blocks: number;
+  digest: TableDigest;
+}
+
+/** The rows of one chunk. */
+interface Block {
+  plan: TablePlan;
+  lines: LineRuns;
+  fingerprints: Buffer;
+}
+
+export class RowDigests {
+  readonly #batchId: string;
+  readonly #tables = new Map<string, TableState>();
+
+  constructor(batchId: string) {
+    this.#batchId = batchId;
+  }
+
+  /** Records a chunk that is in the stage for good. */
+  async add(connection: Connection, chunk: Chunk): Promise<void> {
+    const block = blockOf(chunk);
+    const { table } = chunk.plan;
+    const state = this.#tables.get(table) ?? { blocks: 0, digest: new TableDigest() };
+    this.#tables.set(table, state);
+    await writeBlocks(connection, this.#batchId, [{ ...block, block: state.blocks }]);
+    state.blocks++;
+    state.digest.add(block.lines, block.fingerprints);
+  }
+
+  /**
+   * Records the chunks that go with the promoting transaction, which may have to be tried again.
+   * @returns the digest over all rows, null where there are none
+   */
+  async finish(connection: Connection, chunks: Iterable<Chunk>): Promise<Buffer | null> {
+    const last = [...chunks].filter(({ rows }) => rows.rows > 0).map(blockOf);
+    const digests = new Map([...this.#tables].map(([table, { digest }]) => [table, digest.copy()]));
+    for (const { plan, lines, fingerprints } of last) {
+      const digest = digests.get(plan.table) ?? new TableDigest();
+      digest.add(lines, fingerprints);
+      digests.set(plan.table, digest);
+    }
+    const blocks = last.map((block) => ({ ...block, block: this.#tables.get(block.plan.table)?.blocks ?? 0 }));
+    if (blocks.length > 0) await writeBlocks(connection, this.#batchId, blocks);
+    return batchDigest(new Map([...digests].map(([table, digest]) => [table, digest.digest()])));
+  }
+}
+
+/** Forgets the rows of a batch of which none was accepted. */
+export async function forgetRows(connection: Connection, batchId: string): Promise<void> {
+  await connection.query('DELETE FROM sluice.row_digests WHERE batch_id = $1', [batchId]);
+}
+
+function blockOf(chunk: Chunk): Block {
+  const lines = new LineRuns();
+  for (let row = 0; row < chunk.rows.rows; row++) lines.append(chunk.batchLine(row));
+  return { plan: chunk.plan, lines, fingerprints: chunk.rows.fingerprints() };
+}
+
+/** Tables of one statement: Postgres takes at most 65,535 parameters. */
+const AT_ONCE = 1_000;
+const PARAMETERS = 6;
+
+async function writeBlocks(
+  connection: Connection,
+  batchId: string,
+  blocks: readonly (Block & { block: number })[],
+): Promise<void> {
+  for (let from = 0; from < blocks.length; from += AT_ONCE) {
+    const some = blocks.slice(from, from + AT_ONCE);
+    const places = some.map((_, at) => {
+      const parameters = Array.from({ length: PARAMETERS }, (_, index) => `$${at * PARAMETERS + index + 1}`);
+      return `(${parameters.join(', ')})`;
+    });
+    await connection.query(
+      `INSERT INTO sluice.row_digests (batch_id, table_name, block, columns, lines, fingerprints)
+       VALUES ${places.join(', ')}`,
+      some.flatMap(({ plan, block, lines, fingerprints }) => [
+        batchId,
+        plan.table,
+        block,
+        stageColumns(plan),
+        lines.encode(),
+        fingerprints,
+      ]),
+    );
+  }
+}

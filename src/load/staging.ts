@@ -1,0 +1,191 @@
+// A batch's rows until they are promoted: they gather in one chunk a table, full chunks go to the batch's unlogged
+// stages while the next lines are being judged, and what is left goes with the promoting transaction.
+import { borrow, type Connection, type Database, isDataError } from '../db.ts';
+import type { Check } from '../expectations/check.ts';
+import type { Suite } from '../expectations/suite.ts';
+import type { SchemaVersion } from '../schema/registry.ts';
+import { type Chunk, chunkFor, type LinePlace } from './chunk.ts';
+import { copyChunk } from './copy.ts';
+import { copyLineBytes, createLineBytes } from './line-bytes.ts';
+import { RowDigests } from './row-digests.ts';
+import { createUnloggedStage, forgetTemporaryStages, type StageTable, temporaryStage } from './stage.ts';
+
+/** Bytes of rows that wait in memory before the fullest chunk goes to the stage. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** The rows of a chunk that Postgres takes; what it refuses has become rejections. */
+export type WithoutRefused = (chunk: Chunk) => Promise<Chunk>;
+
+export class Staging {
+  /** Rows in memory, by table. */
+  readonly chunks = new Map<string, Chunk>();
+  /** Unlogged stages by table; none as long as everything fits into memory. */
+  readonly stages = new Map<string, StageTable>();
+  /** By table: what its rows have to pass. Tables without checks are not in here. */
+  readonly suites = new Map<string, { schema: SchemaVersion; suite: Suite }>();
+  readonly digests: RowDigests;
+  /** Whether rows were removed that are recorded in the digests. */
+  hasRemoved = false;
+  readonly #db: Database;
+  readonly #batchId: string;
+  readonly #keepsDigests: boolean;
+  #lineBytes: string | undefined;
+  #copying: Promise<void> = Promise.resolve();
+
+  /** @param keepsDigests whether the rows are to be recorded: not those of a dry run */
+  constructor(db: Database, batchId: string, keepsDigests: boolean) {
+    this.#db = db;
+    this.#batchId = batchId;
+    this.#keepsDigests = keepsDigests;
+    this.digests = new RowDigests(batchId);
+  }
+
+  /** Where rows of this schema version are to be written. */
+  chunk(schema: SchemaVersion): Chunk {
+    this.expect(schema);
+    return chunkFor(this.chunks, schema);
+  }
+
+  /** The table of this version has to pass its checks, also without any row. */
+  expect(schema: SchemaVersion): void {
+    const { suite, plan } = schema;
+    if (suite.checks.length > 0 && !this.suites.has(plan.table)) this.suites.set(plan.table, { schema, suite });
+  }
+
+  get isFull(): boolean {
+    return this.#waitingBytes() > CHUNK_BYTES;
+  }
+
+  /** The chunk under way has arrived. */
+  async settle(): Promise<void> {
+    await this.#copying;
+  }
+
+  /** Nothing of the rows in memory will be needed. */
+  clear(): void {
+    this.chunks.clear();
+  }
+
+  /** Begins to send the fullest chunk, where there is too much in memory. */
+  relieve(withoutRefused: WithoutRefused): void {
+    if (!this.isFull) return;
+    const fullest = [...this.chunks.values()].reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
+    this.chunks.delete(fullest.plan.table);
+    this.#copying = this.#copyToStage(fullest, withoutRefused);
+    // Its error is met at the next await of it; until then it must not count as unhandled.
+    this.#copying.catch(() => {});
+  }
+
+  /** Sends everything that is in memory. */
+  async flush(withoutRefused: WithoutRefused): Promise<void> {
+    for (const [table, chunk] of this.chunks) {
+      await this.#copyToStage(chunk, withoutRefused);
+      this.chunks.delete(table);
+    }
+  }
+
+  /** Whether any check may reject lines. */
+  get mayReject(): boolean {
+    return [...this.suites.keys()].some((table) => this.#mayReject(table));
+  }
+
+  /** Stages for all tables, in one order for all batches, so that no two wait for each other. Outside a transaction. */
+  async open(connection: Connection): Promise<StageTable[]> {
+    const plans = new Map([...this.chunks].map(([table, { plan }]) => [table, plan]));
+    for (const [table, { schema }] of this.suites) plans.set(table, schema.plan);
+    await forgetTemporaryStages(connection, plans.size);
+    const stages = new Map(this.stages);
+    for (const [table, plan] of plans) {
+      if (!stages.has(table)) stages.set(table, await temporaryStage(connection, plan));
+    }
+    return [...stages.values()].sort((a, b) => (a.plan.table < b.plan.table ? -1 : 1));
+  }
+
+  /** Sends the rest along with the promoting transaction. Returns the rows that are then in each stage. */
+  async copyRest(connection: Connection, stages: readonly StageTable[]): Promise<Map<string, number>> {
+    const staged = new Map<string, number>();
+    for (const { plan, name, rows } of stages) {
+      const chunk = this.chunks.get(plan.table);
+      if (chunk !== undefined && chunk.rows.rows > 0) await copyChunk(connection, name, chunk);
+      staged.set(plan.table, rows + (chunk?.rows.rows ?? 0));
+    }
+    return staged;
+  }
+
+  /** The checks of a table that reject lines, or all others. */
+  checks(table: string, which: 'rejecting' | 'judging'): Check[] {
+    const all = this.suites.get(table)?.suite.checks ?? [];
+    return all.filter(({ severity }) => (severity === 'reject_rows') === (which === 'rejecting'));
+  }
+
+  /** Where a line stands whose row has not been sent yet. */
+  placeInMemory(table: string, line: number): LinePlace | undefined {
+    const chunk = this.chunks.get(table);
+    const row = chunk?.rowOf(line) ?? -1;
+    return row === -1 ? undefined : chunk!.place(row);
+  }
+
+  /** Takes lines out of a large batch's stage. */
+  async removeSent(connection: Connection, table: string, lines: readonly number[]): Promise<void> {
+    const stage = this.stages.get(table);
+    if (stage === undefined) return;
+    const { rowCount } = await connection.query(`DELETE FROM ${stage.name} WHERE _line = ANY ($1::int[])`, [lines]);
+    stage.rows -= rowCount ?? 0;
+    this.hasRemoved = true;
+  }
+
+  /** Takes lines out of what is still in memory. */
+  removeUnsent(table: string, lines: readonly number[]): void {
+    const chunk = this.chunks.get(table);
+    if (chunk === undefined) return;
+    const rows = lines.map((line) => chunk.rowOf(line)).filter((row) => row !== -1);
+    this.chunks.set(table, chunk.without(new Set(rows)));
+  }
+
+  /** The table that holds the bytes of lines in the stages; undefined where there is none. */
+  get lineBytes(): string | undefined {
+    return this.#lineBytes;
+  }
+
+  /** Copies a chunk to the table's unlogged stage, on a connection of its own and committed by itself. */
+  async #copyToStage(chunk: Chunk, withoutRefused: WithoutRefused): Promise<void> {
+    const { table } = chunk.plan;
+    const stage = this.stages.get(table) ?? (await this.#createStage(chunk));
+    let copied = chunk;
+    try {
+      await this.#copy(copied, stage);
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      copied = await withoutRefused(chunk);
+      await this.#copy(copied, stage);
+    }
+    stage.rows += copied.rows.rows;
+  }
+
+  async #createStage({ plan }: Chunk): Promise<StageTable> {
+    const stage = await createUnloggedStage(this.#db, this.#batchId, this.stages.size, plan);
+    this.stages.set(plan.table, stage);
+    if (this.#mayReject(plan.table)) this.#lineBytes ??= await createLineBytes(this.#db, this.#batchId);
+    return stage;
+  }
+
+  #mayReject(table: string): boolean {
+    return this.checks(table, 'rejecting').length > 0;
+  }
+
+  #copy(chunk: Chunk, stage: StageTable): Promise<void> {
+    return borrow(this.#db, async (connection) => {
+      await connection.query('BEGIN');
+      await copyChunk(connection, stage.name, chunk);
+      if (this.#mayReject(chunk.plan.table)) await copyLineBytes(connection, this.#lineBytes!, chunk);
+      if (this.#keepsDigests) await this.digests.add(connection, chunk);
+      await connection.query('COMMIT');
+    });
+  }
+
+  #waitingBytes(): number {
+    let bytes = 0;
+    for (const chunk of this.chunks.values()) bytes += chunk.rows.length;
+    return bytes;
+  }
+}
