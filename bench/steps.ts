@@ -1,9 +1,12 @@
-// What each step of the pipeline costs on its own, in one thread: the same lines, one step more each time.
+// What each step of the pipeline costs on its own, in one thread: the same lines, one step more each time. The last
+// one is the whole cost of the digest that proves a batch complete, but for storing it.
 import { createReadStream } from 'node:fs';
+import { TableDigest } from '../src/lines/digest.ts';
 import { compileEncoder, NEEDS_EXACT } from '../src/lines/encode.ts';
 import { isPassed, Judge } from '../src/lines/judge.ts';
 import { NdjsonFraming } from '../src/lines/ndjson.ts';
 import { RowBuffer } from '../src/lines/rows.ts';
+import { LineRuns } from '../src/lines/runs.ts';
 import { loadFolder } from '../src/schema/folder.ts';
 
 const LIMITS = { lineBytes: 1_048_576, depth: 64 };
@@ -19,6 +22,9 @@ export async function timeSteps(path: string): Promise<StepTime[]> {
   const schema = registry.resolve('user_event')!;
   const encode = compileEncoder(schema.plan, schema.shape, schema.version);
   const rows = new RowBuffer();
+  const runs = new LineRuns();
+  const digest = new TableDigest();
+  let line = 0;
   const judge = new Judge({ registry, schema, limits: LIMITS }, true);
   const decoder = (framing: NdjsonFraming, chunk: Buffer): void => {
     for (const lines of framing.push(chunk)) {
@@ -34,15 +40,27 @@ export async function timeSteps(path: string): Promise<StepTime[]> {
       for (let index = 0; index < lines.count; index++) judge.judge(index);
     }
   };
-  const encoding = (framing: NdjsonFraming, chunk: Buffer): void => {
+  const encoded = (framing: NdjsonFraming, chunk: Buffer, each: (line: number) => void): void => {
     for (const lines of framing.push(chunk)) {
       judge.open(lines);
       for (let index = 0; index < lines.count; index++) {
+        line++;
         const judgement = judge.judge(index);
         if (judgement === 'blank' || !isPassed(judgement)) continue;
-        if (encode(judgement.event, rows, index) === NEEDS_EXACT) encode(judge.exactly(index), rows, index);
+        let fault = encode(judgement.event, rows, line);
+        if (fault === NEEDS_EXACT) fault = encode(judge.exactly(index), rows, line);
+        if (fault === undefined) each(line);
       }
     }
+  };
+  const encoding = (framing: NdjsonFraming, chunk: Buffer): void => {
+    encoded(framing, chunk, () => {});
+    rows.clear();
+  };
+  const fingerprinting = (framing: NdjsonFraming, chunk: Buffer): void => {
+    encoded(framing, chunk, (accepted) => runs.append(accepted));
+    digest.add(runs, rows.fingerprints());
+    runs.clear();
     rows.clear();
   };
   const splitting = (framing: NdjsonFraming, chunk: Buffer): void => {
@@ -53,6 +71,7 @@ export async function timeSteps(path: string): Promise<StepTime[]> {
     ['split, JSON.parse', decoder],
     ['split, JSON.parse, validate', judging],
     ['split, JSON.parse, validate, encode', encoding],
+    ['split, JSON.parse, validate, encode, fingerprint', fingerprinting],
   ];
   const times: StepTime[] = [{ step: 'read the file', seconds: await timeFile(path, () => {}) }];
   for (const [step, work] of steps) times.push({ step, seconds: await timeFile(path, work) });

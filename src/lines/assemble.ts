@@ -1,7 +1,7 @@
 // A final row back to its event: the columns in their places, and `_extra` laid over them. The reverse of encode.ts.
 import type { TablePlan } from '../model.ts';
 import type { ObjectShape } from '../schema/shape.ts';
-import { isObject, type JsonObject } from './object.ts';
+import { defineMember, isObject, type JsonObject } from './object.ts';
 
 /**
  * Puts an event together again.
@@ -27,22 +27,17 @@ function assemble(
     if (slot.kind === 'column') {
       const value = row[plan.columns[slot.index]!.name];
       if (value !== null && value !== undefined) {
-        define(event, name, value);
+        defineMember(event, name, value);
         trace = true;
-      } else if (left === undefined && required) define(event, name, null);
+      } else if (left === undefined && required) defineMember(event, name, null);
     } else if (left === undefined || isObject(left)) {
       const inner = assemble(row, plan, slot.shape, left ?? {});
-      if (inner.trace || left !== undefined || (required && !slot.nullable)) define(event, name, inner.event);
+      if (inner.trace || left !== undefined || (required && !slot.nullable)) defineMember(event, name, inner.event);
       if (inner.trace) trace = true;
     }
   }
   for (const [name, value] of Object.entries(extra)) {
-    if (!Object.hasOwn(event, name)) define(event, name, value);
+    if (!Object.hasOwn(event, name)) defineMember(event, name, value);
   }
   return { event, trace };
-}
-
-/** Sets an own property whatever its name, `__proto__` too. */
-function define(event: JsonObject, name: string, value: unknown): void {
-  Object.defineProperty(event, name, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -3,7 +3,7 @@
 import type { Column, LineError, TablePlan } from '../model.ts';
 import { pointer } from '../pointer.ts';
 import type { ObjectShape, Slot } from '../schema/shape.ts';
-import { extraJson } from './extra.ts';
+import { extraOf, pathOfFault } from './extra.ts';
 import { isObject } from './object.ts';
 import { INEXACT, MISFIT, type RowBuffer, UNSTORABLE, WRITTEN } from './rows.ts';
 
@@ -59,10 +59,13 @@ class Support {
 
   /** Writes `_extra`. The generated code asks for it only where something may be left over. */
   readonly extra = (event: object, rows: RowBuffer): LineError | undefined => {
-    const extra = extraJson(event, this.#shape, this.#plan, rows.escapes);
-    if (extra === undefined) rows.null();
-    else if (typeof extra !== 'string') return this.#refuse(rows, extra.path, extra.reason);
-    else rows.jsonbText(extra);
+    const extra = extraOf(event, this.#shape, this.#plan);
+    if (extra === undefined) {
+      rows.null();
+    } else if (rows.jsonb(extra) !== WRITTEN) {
+      const { reason } = rows;
+      return this.#refuse(rows, pathOfFault(extra, this.#shape, rows.escapes), reason);
+    }
     return undefined;
   };
 

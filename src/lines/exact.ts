@@ -89,12 +89,6 @@ export function exactInteger(literal: string): bigint | null {
   return literal.startsWith('-') ? -value : value;
 }
 
-/** A decimal literal's size: digits before the point (1e3 has 4) and behind it (1e-3 has 3), as Postgres counts. */
-export function decimalSize(literal: string): { before: number; behind: number } {
-  const { digits, exponent } = decimal(literal);
-  return { before: Math.max(0, digits.length + exponent), behind: Math.max(0, -exponent) };
-}
-
 /** The literal as `digits × 10^exponent`, without sign, leading or trailing zeros. */
 function decimal(literal: string): { digits: string; exponent: number } {
   const [, whole = '', fraction = '', power = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(literal) ?? [];

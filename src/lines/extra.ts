@@ -3,81 +3,75 @@
 import type { TablePlan } from '../model.ts';
 import { pointer } from '../pointer.ts';
 import type { ObjectShape, Slot } from '../schema/shape.ts';
-import { isObject } from './object.ts';
-import { deepTextFault, exactJson, fitsColumn } from './rows.ts';
-
-export interface ExtraFault {
-  path: string;
-  reason: string;
-}
-
-interface Walk {
-  plan: TablePlan;
-  escapes: boolean;
-  fault: ExtraFault | undefined;
-}
+import { JsonbText } from './jsonb.ts';
+import { defineMember, isObject, type JsonObject } from './object.ts';
+import { fitsColumn } from './rows.ts';
 
 /** What one object leaves over. */
 interface Leftover {
-  /** Members of `_extra` at this level, as JSON text. */
-  members: string[];
+  /** Members of `_extra` at this level; undefined if there are none. */
+  members: JsonObject | undefined;
   /** Whether a column or a member shows that the object was there. */
   trace: boolean;
 }
 
-/**
- * JSON text of `_extra`, undefined if nothing is left over, or why jsonb cannot hold it.
- * @param escapes whether strings may hold NUL or half surrogate pairs, as in `RowBuffer.escapes`
- */
-export function extraJson(
-  event: object,
-  shape: ObjectShape,
-  plan: TablePlan,
-  escapes: boolean,
-): string | ExtraFault | undefined {
-  const walk: Walk = { plan, escapes, fault: undefined };
-  const { members } = leftover(event as Record<string, unknown>, shape, [], walk);
-  if (walk.fault !== undefined) return walk.fault;
-  return members.length === 0 ? undefined : `{${members.join(',')}}`;
+/** The value of `_extra`, or undefined if nothing is left over. */
+export function extraOf(event: object, shape: ObjectShape, plan: TablePlan): JsonObject | undefined {
+  return leftover(event as JsonObject, shape, plan).members;
 }
 
-function leftover(object: Record<string, unknown>, shape: ObjectShape, path: readonly string[], walk: Walk): Leftover {
-  const members: string[] = [];
+function leftover(object: JsonObject, shape: ObjectShape, plan: TablePlan): Leftover {
+  let members: JsonObject | undefined;
   let trace = false;
+  const keep = (key: string, value: unknown): void => {
+    members ??= {};
+    defineMember(members, key, value);
+  };
   for (const key of Object.keys(object)) {
     const value = object[key];
     const slot = shape.properties.get(key);
-    const here = [...path, key];
     if (slot?.kind === 'object' && isObject(value)) {
-      const inner = leftover(value, slot.shape, here, walk);
+      const inner = leftover(value, slot.shape, plan);
       const certain = shape.required.has(key) && !slot.nullable;
-      if (inner.members.length > 0) members.push(member(key, `{${inner.members.join(',')}}`));
-      else if (!inner.trace && !certain) members.push(member(key, '{}'));
+      if (inner.members !== undefined) keep(key, inner.members);
+      else if (!inner.trace && !certain) keep(key, {});
       // A required object without a trace shows in the schema, but it is no sign of the object around it.
       if (inner.trace) trace = true;
-    } else if (slot?.kind === 'column' && takenByColumn(value, slot, shape.required.has(key), walk)) {
+    } else if (slot?.kind === 'column' && takenByColumn(value, slot, shape.required.has(key), plan)) {
       if (value !== null) trace = true;
     } else {
-      members.push(member(key, json(key, value, here, walk)));
+      keep(key, value);
     }
   }
-  return { members, trace: trace || members.length > 0 };
+  return { members, trace: trace || members !== undefined };
 }
 
 /** Whether the column alone says what the value was. */
-function takenByColumn(value: unknown, slot: Slot & { kind: 'column' }, required: boolean, walk: Walk): boolean {
+function takenByColumn(value: unknown, slot: Slot & { kind: 'column' }, required: boolean, plan: TablePlan): boolean {
   if (value === null) return required && slot.nullable;
-  return fitsColumn(value, walk.plan.columns[slot.index]!.type);
+  return fitsColumn(value, plan.columns[slot.index]!.type);
 }
 
-function json(key: string, value: unknown, path: readonly string[], walk: Walk): string {
-  const fault = walk.escapes ? (deepTextFault(key) ?? deepTextFault(value)) : undefined;
-  const text = fault === undefined ? exactJson(value) : undefined;
-  if (text !== undefined) return text;
-  walk.fault ??= { path: pointer(path), reason: fault ?? 'jsonb cannot hold so long a number' };
-  return 'null';
+/**
+ * JSON Pointer of the first member of the event that keeps jsonb from holding this `_extra`; empty where it is only
+ * all of them together.
+ * @param escapes as in `RowBuffer.escapes`
+ */
+export function pathOfFault(extra: JsonObject, shape: ObjectShape, escapes: boolean): string {
+  const path = faultIn(extra, shape, escapes, new JsonbText());
+  return path === undefined ? '' : pointer(path);
 }
 
-function member(key: string, text: string): string {
-  return `${JSON.stringify(key)}:${text}`;
+function faultIn(extra: JsonObject, shape: ObjectShape, escapes: boolean, json: JsonbText): string[] | undefined {
+  for (const key of Object.keys(extra)) {
+    const value = extra[key];
+    const slot = shape.properties.get(key);
+    if (slot?.kind === 'object' && isObject(value)) {
+      const inner = faultIn(value, slot.shape, escapes, json);
+      if (inner !== undefined) return [key, ...inner];
+    } else if ((json.write(key, escapes) ?? json.write(value, escapes)) !== undefined) {
+      return [key];
+    }
+  }
+  return undefined;
 }

@@ -3,7 +3,9 @@
 // Format: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS-BINARY
 
 import type { ColumnType } from '../model.ts';
-import { decimalSize, ExactNumber, exactInteger } from './exact.ts';
+import { ExactNumber, exactInteger } from './exact.ts';
+import { FINGERPRINT_BYTES, fingerprint } from './fingerprint.ts';
+import { JsonbText, textFault } from './jsonb.ts';
 import { type Instant, parseDate, parseTimestamp } from './time.ts';
 
 /** What became of a value. Small integers, because this is asked once per value. */
@@ -21,9 +23,6 @@ const TRAILER = Buffer.from([0xff, 0xff]);
 const TWO_32 = 4_294_967_296;
 const MAX_BIGINT = 2n ** 63n - 1n;
 const MIN_BIGINT = -(2n ** 63n);
-/** Largest number of digits before and behind the point in a jsonb number (numeric's limits). */
-const MAX_BEFORE = 131_072;
-const MAX_BEHIND = 16_383;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Above this, Buffer's own writer beats a loop (measured on Node 20 with ASCII text). */
 const SHORT_TEXT = 32;
@@ -36,6 +35,7 @@ export class RowBuffer {
   #ends = new Int32Array(256);
   #rows = 0;
   readonly #instant: Instant = { seconds: 0, micros: 0 };
+  readonly #json = new JsonbText();
 
   /** Why the last value was {@link UNSTORABLE}. */
   reason = '';
@@ -65,6 +65,18 @@ export class RowBuffer {
     if (end !== this.#length) return Buffer.concat([this.#bytes.subarray(0, end), TRAILER]);
     TRAILER.copy(this.#bytes, end);
     return this.#bytes.subarray(0, end + TRAILER.length);
+  }
+
+  /** The {@link fingerprint} of each of the rows `from..to`, one behind the other. */
+  fingerprints(from = 0, to = this.#rows): Buffer {
+    const prints = Buffer.allocUnsafeSlow((to - from) * FINGERPRINT_BYTES);
+    let start = from === 0 ? HEADER.length : this.#ends[from - 1]!;
+    for (let row = from; row < to; row++) {
+      const end = this.#ends[row]!;
+      fingerprint(this.#view, start, end, prints, (row - from) * FINGERPRINT_BYTES);
+      start = end;
+    }
+    return prints;
   }
 
   clear(): void {
@@ -220,19 +232,20 @@ export class RowBuffer {
     return WRITTEN;
   }
 
+  /** In the form in which Postgres gives it back. */
   jsonb(value: unknown): Outcome {
-    if (this.escapes) {
-      const fault = deepTextFault(value);
-      if (fault !== undefined) return this.#unstorable(fault);
-    }
-    const text = exactJson(value);
-    if (text === undefined)
-      return this.#unstorable('jsonb numbers have at most 131072 digits before the point and 16383 behind it');
-    this.jsonbText(text);
+    const json = this.#json;
+    const fault = json.write(value, this.escapes);
+    if (fault !== undefined) return this.#unstorable(fault);
+    this.#reserve(5 + json.length);
+    this.#view.setInt32(this.#length, 1 + json.length);
+    this.#bytes[this.#length + 4] = 1;
+    json.bytes.copy(this.#bytes, this.#length + 5, 0, json.length);
+    this.#length += 5 + json.length;
     return WRITTEN;
   }
 
-  /** A jsonb given as JSON text: a version byte of 1, then the text. */
+  /** A jsonb given as JSON text: a version byte of 1, then the text, which need not be in Postgres's form. */
   jsonbText(text: string): void {
     const start = this.#length;
     this.#reserve(5 + text.length * 3);
@@ -290,45 +303,6 @@ export class RowBuffer {
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/** Why Postgres cannot hold a string, or undefined. */
-function textFault(value: string): string | undefined {
-  if (value.includes('\0')) return 'Postgres text cannot hold U+0000';
-  return value.isWellFormed() ? undefined : 'half of a surrogate pair is no character';
-}
-
-/** {@link textFault} of every string and key inside a JSON value. */
-export function deepTextFault(value: unknown): string | undefined {
-  if (typeof value === 'string') return textFault(value);
-  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return undefined;
-  for (const key of Object.keys(value)) {
-    const fault = textFault(key) ?? deepTextFault((value as Record<string, unknown>)[key]);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-/** JSON text of a value that may hold {@link ExactNumber}s; undefined if one is too long for jsonb. */
-export function exactJson(value: unknown): string | undefined {
-  if (value instanceof ExactNumber) {
-    const { before, behind } = decimalSize(value.text);
-    return before > MAX_BEFORE || behind > MAX_BEHIND ? undefined : value.text;
-  }
-  if (typeof value !== 'object' || value === null || !holdsExactNumber(value)) return JSON.stringify(value);
-  const parts: string[] = [];
-  for (const key of Object.keys(value)) {
-    const part = exactJson((value as Record<string, unknown>)[key]);
-    if (part === undefined) return undefined;
-    parts.push(Array.isArray(value) ? part : `${JSON.stringify(key)}:${part}`);
-  }
-  return Array.isArray(value) ? `[${parts.join(',')}]` : `{${parts.join(',')}}`;
-}
-
-function holdsExactNumber(value: object): boolean {
-  return Object.values(value).some(
-    (each) => each instanceof ExactNumber || (typeof each === 'object' && each !== null && holdsExactNumber(each)),
-  );
 }
 
 /** Whether a JSON value is of the type that a column holds; what does not fit goes to `_extra`. */
