@@ -8,7 +8,7 @@ const ROW_BYTES = 4 + FINGERPRINT_BYTES;
 
 /** SHA-256 over the rows of one table in line order: each as its `_line` (int4, big endian) and its fingerprint. */
 export class TableDigest {
-  readonly #hash = createHash('sha256');
+  #hash = createHash('sha256');
   readonly #row = Buffer.allocUnsafeSlow(ROW_BYTES);
 
   /**
@@ -45,6 +45,13 @@ export class TableDigest {
     this.#row.writeInt32BE(line);
     fingerprint.copy(this.#row, 4, at, at + FINGERPRINT_BYTES);
     this.#hash.update(this.#row);
+  }
+
+  /** One that goes on from here while this one stays as it is. */
+  copy(): TableDigest {
+    const copy = new TableDigest();
+    copy.#hash = this.#hash.copy();
+    return copy;
   }
 
   /** The 32 bytes over what was added so far. */
