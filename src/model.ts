@@ -87,11 +87,37 @@ export interface Cause {
   example_line: number;
 }
 
+/**
+ * What a check found: the built-in `row_count_match`, or an expectation of a suite. Of those the members after `kwargs`
+ * are Great Expectations' result, and their order is the order of the contract. Percentages are null where there is
+ * nothing to divide by.
+ */
 export interface CheckResult {
   name: string;
   status: 'passed' | 'failed' | 'warned' | 'rejected_rows';
+  success?: boolean;
+  severity?: 'hold' | 'warn' | 'reject_rows';
+  subject?: string;
+  /** As written in the suite. */
+  kwargs?: Readonly<Record<string, unknown>>;
   expected?: number;
   observed?: number;
+  element_count?: number;
+  missing_count?: number;
+  missing_percent?: number | null;
+  unexpected_count?: number;
+  unexpected_percent?: number | null;
+  unexpected_percent_total?: number | null;
+  unexpected_percent_nonmissing?: number | null;
+  /** The first 20 by line. */
+  partial_unexpected_list?: unknown[];
+  /** Lines of the batch, in the order of the list. */
+  partial_unexpected_lines?: number[];
+  partial_unexpected_counts?: { value: unknown; count: number }[];
+  observed_value?: unknown;
+  details?: Readonly<Record<string, unknown>>;
+  /** Why the check could not be run, which counts as failed. */
+  message?: string;
 }
 
 /** A rejection as the report and the routes show it. */

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalForm, firstDifferences } from '../schema/canonical.ts';
+import { SUITE } from '../schema/listing.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import { EXAMPLE_FILES } from './examples.ts';
 import type { Finding } from './result.ts';
@@ -35,7 +36,7 @@ export async function changeOf(
   }
   findings.push(...changedSettings(before, subject));
   const added = new Set([...all].filter((version) => !olds.has(version)));
-  const isSame = findings.length === 0 && added.size === 0 && (await hasSameExamples(subject.name, folder, base));
+  const isSame = findings.length === 0 && added.size === 0 && (await hasSameFiles(subject.name, folder, base));
   const changed = new Set(findings.map(({ file }) => file));
   const frozen = known.filter(({ file }) => !changed.has(file)).map(({ version }) => version);
   return isSame ? undefined : { frozen: new Set(frozen), added, findings };
@@ -59,9 +60,10 @@ function changedSettings({ settings: before }: Subject, { name, settings: after 
     });
 }
 
-async function hasSameExamples(subject: string, folder: string, base: string): Promise<boolean> {
-  for (const file of EXAMPLE_FILES) {
-    const path = join(subject, 'examples', file);
+/** Whether examples and checks, which are free to change, are as they were. */
+async function hasSameFiles(subject: string, folder: string, base: string): Promise<boolean> {
+  for (const file of [...EXAMPLE_FILES.map((name) => join('examples', name)), SUITE]) {
+    const path = join(subject, file);
     const [old, current] = await Promise.all(
       [base, folder].map((each) => readFile(join(each, path)).catch(() => null)),
     );

@@ -146,7 +146,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read a subject's versions and tables */
+        /** Read a subject's versions, tables and checks */
         get: operations["getSubject"];
         put?: never;
         post?: never;
@@ -564,6 +564,24 @@ export interface components {
             policy: "strict" | "lenient";
             /** @description One for each major version */
             tables: components["schemas"]["Table"][];
+            /**
+             * @description What each batch is checked for before readers see it: the subject's `expectations.json`, as it applies to the
+             *     newest table. `row_count_match` is checked always and is not among them.
+             */
+            checks: components["schemas"]["Check"][];
+        };
+        Check: {
+            /** @description The expectation's type in Great Expectations */
+            name: string;
+            /**
+             * @description What a failure does. `hold` keeps the batch back, `warn` is only told, `reject_rows` rejects the lines
+             * @enum {string}
+             */
+            severity: "hold" | "warn" | "reject_rows";
+            /** @description The expectation's arguments, as they stand in the file */
+            kwargs: {
+                [key: string]: unknown;
+            };
         };
         Table: {
             /** @description With its Postgres schema */

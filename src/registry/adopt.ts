@@ -8,6 +8,7 @@ import { type Fault, SchemaFolderError } from '../schema/faults.ts';
 import { tableName } from '../schema/folder.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import { ensureTables } from '../schema/tables.ts';
+import { patternFaults } from './patterns.ts';
 import {
   type FreshVersion,
   hasRows,
@@ -42,12 +43,13 @@ export interface Only {
 
 /**
  * Holds subjects against what is recorded.
- * @throws {SchemaFolderError} for changed versions and for new ones whose number promises too much
+ * @throws {SchemaFolderError} for changed versions, for new ones whose number promises too much, and for checks that
+ *   Postgres cannot run
  */
 export async function judgeSubjects(subjects: readonly Subject[], adopting: Adopting, only?: Only): Promise<Judged> {
   const { connection, folder, workbench } = adopting;
   const recorded = await readRecorded(connection, only?.subject);
-  const faults: Fault[] = [];
+  const faults = await patternFaults(connection, subjects);
   const fresh: FreshVersion[] = [];
   for (const subject of subjects) {
     const before = fresh.length;

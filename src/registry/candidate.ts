@@ -5,7 +5,7 @@ import { parseDocument } from '../schema/document.ts';
 import { demandedBy, nextNumber, type Weighed, weigh } from '../schema/evolution.ts';
 import { type Fault, SchemaFolderError } from '../schema/faults.ts';
 import { loadSubject } from '../schema/folder.ts';
-import { isSubjectName } from '../schema/listing.ts';
+import { isSubjectName, SUITE } from '../schema/listing.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import { parseVersion, type VersionNumber } from '../schema/version.ts';
 import type { Workbench } from './workbench.ts';
@@ -56,22 +56,27 @@ export function parseCandidate(bytes: Uint8Array): unknown {
 
 /**
  * Loads the subject as if the candidate stood in its folder under this number.
- * @throws {Problem} `invalid_schema` where the candidate has faults, `invalid_schema_folder` where the folder has
+ * @param provisional whether the candidate is only looked at: the subject's checks need not fit it
+ * @throws {Problem} `invalid_schema` where the candidate has faults, `invalid_schema_folder` where the folder has, or
+ *   where a check of the subject does not fit its table any more
  */
 export async function openCandidate(
   folder: string,
   name: string,
   number: VersionNumber,
   bytes: Uint8Array,
+  provisional: boolean,
 ): Promise<Opened> {
   const version = number.join('.');
   const file = `${name}/${version}.json`;
   try {
-    const subject = (await loadSubject(folder, name, { subject: name, number, file, bytes }))!;
+    const subject = (await loadSubject(folder, name, { subject: name, number, file, bytes, provisional }))!;
     return { subject, candidate: subject.versions.find((each) => each.file === file)! };
   } catch (error) {
     if (!(error instanceof SchemaFolderError)) throw error;
     await openSubject(folder, name);
+    // The candidate is in order: it is a check of the subject that would have to change with it.
+    if (error.faults.every((fault) => fault.file === `${name}/${SUITE}`)) throw invalidFolder(error.faults, error);
     throw invalidSchema(error.faults.map((fault) => (fault.file === file ? { ...fault, file: REQUEST } : fault)));
   }
 }

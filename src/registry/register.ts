@@ -73,8 +73,11 @@ export async function register(registration: Registration, around: Surroundings)
   if (wanted !== undefined) checkNumber(wanted.join('.'), taken, sha256);
 
   const number = wanted ?? lostNumber(recorded, sha256) ?? (await honestNumber(first, taken, workbench));
-  const { subject, candidate } = await openCandidate(folder, name, number, bytes);
-  if (wanted !== undefined && !recorded.has(candidate.id)) await checkHonesty(candidate, subject, workbench);
+  if (wanted !== undefined && !recorded.has(`${name}/${number.join('.')}`)) {
+    const opened = await openCandidate(folder, name, number, bytes, true);
+    await checkHonesty(opened.candidate, opened.subject, workbench);
+  }
+  const { subject, candidate } = await openCandidate(folder, name, number, bytes, false);
   const file = await prepareFile(folder, candidate.file, bytes);
   try {
     await bringIntoUse(subject, around, { candidate, publish: () => file.publish() });
@@ -131,12 +134,12 @@ async function openFirst(
   const last: VersionNumber | undefined = wanted && [wanted[0], LAST, LAST];
   const provisional = last ?? freeNumber(provisionalNumber(majorOf(subject)), taken);
   try {
-    return await openCandidate(folder, name, provisional, bytes);
+    return await openCandidate(folder, name, provisional, bytes, true);
   } catch (error) {
     // What cannot share a table with the versions before (another `x-id`) may still begin a new major.
     if (wanted !== undefined || subject === null || !isInvalidSchema(error)) throw error;
     const next = freeNumber(nextNumber(subject.latest, 'major'), taken);
-    return openCandidate(folder, name, next, bytes);
+    return openCandidate(folder, name, next, bytes, true);
   }
 }
 

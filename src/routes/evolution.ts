@@ -64,7 +64,7 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
     const document = parseCandidate(await readDocument(request, config.limits));
     const versions = majorOf(subject, against?.major);
     const bytes = Buffer.from(JSON.stringify(document));
-    const opened = await openCandidate(schemas.folder, name, provisionalNumber(versions), bytes);
+    const opened = await openCandidate(schemas.folder, name, provisionalNumber(versions), bytes, true);
     const predecessors = against === undefined ? versions : [against];
     const weighed = await weighCandidate(opened.candidate, subject, predecessors, schemas.workbench, mode);
     return {

@@ -20,7 +20,7 @@ export function schemaRoutes(server: FastifyInstance, app: Service): void {
 
   server.get<BySubject>('/v1/schemas/:subject', async ({ params }) => {
     const subject = findSubject(app, params.subject);
-    return { ...outline(subject), ...subject.settings, tables: tables(subject) };
+    return { ...outline(subject), ...subject.settings, tables: tables(subject), checks: checks(subject) };
   });
 
   server.get<BySubject>('/v1/schemas/:subject/versions', async ({ params }) => ({
@@ -46,6 +46,11 @@ export function findSubject({ schemas }: Service, name: string): Subject {
 
 function outline({ name, latest, versions }: Subject) {
   return { subject: name, latest: latest.version, versions: versions.map((each) => each.version) };
+}
+
+/** As they apply to the newest table. */
+function checks({ latest }: Subject) {
+  return latest.suite.checks.map(({ name, severity, kwargs }) => ({ name, severity, kwargs }));
 }
 
 function tables({ versions }: Subject) {

@@ -1,5 +1,6 @@
-// Loads a schema folder: list, parse, lint, follow references, plan columns. Validators are compiled later, when the
-// first event needs them. Either everything is right, or one error tells everything that is wrong.
+// Loads a schema folder: list, parse, lint, follow references, plan columns, bind checks. Validators are compiled later,
+// when the first event needs them. Either everything is right, or one error tells everything that is wrong.
+import { bindSuite, NO_CHECKS, type RawSuite, readSuite } from '../expectations/suite.ts';
 import { type Bundle, bundle } from './bundle.ts';
 import { planTable } from './columns.ts';
 import { Validator, ValidatorCache } from './compile.ts';
@@ -32,6 +33,8 @@ interface Sound extends ListedVersion {
 /** A version that does not stand in the folder yet. */
 export interface AddedVersion extends ListedVersion {
   bytes: Uint8Array;
+  /** Whether it is only looked at, under a number that need not become its own: no suite is held against it. */
+  provisional: boolean;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function loadFolder(folder: string): Promise<Registry> {
  */
 export async function loadSubject(folder: string, name: string, added?: AddedVersion): Promise<Subject | null> {
   const findings = new Findings();
-  const { versions, files, settings } = await listFolder(folder, findings);
+  const { versions, files, settings, suites } = await listFolder(folder, findings);
   // The other subjects are in use as they are, and do not matter here.
   const own = findings.faults.filter(({ file }) => file === folder || file === name || file.startsWith(`${name}/`));
   if (own.length > 0) throw new SchemaFolderError(folder, own);
@@ -64,7 +67,8 @@ export async function loadSubject(folder: string, name: string, added?: AddedVer
   }
   wanted.sort((a, b) => compareVersions(a.number, b.number));
   const loaded = new Findings();
-  const [subject] = new Loader(loaded).load({ versions: wanted, others: [], settings, files });
+  const held = added?.provisional === true ? new Map<string, string>() : suites;
+  const [subject] = new Loader(loaded).load({ versions: wanted, others: [], settings, suites: held, files });
   if (loaded.faults.length > 0) throw new SchemaFolderError(folder, loaded.faults);
   return subject ?? null;
 }
@@ -77,7 +81,7 @@ class Loader {
     this.#findings = findings;
   }
 
-  load({ versions, others, settings, files }: Listing): Subject[] {
+  load({ versions, others, settings, suites, files }: Listing): Subject[] {
     const library = new Library(files, this.#links, this.#findings);
     const documents = new Map(versions.map((version) => [version, library.open(version.file)]));
     library.settle();
@@ -94,12 +98,11 @@ class Loader {
     }
     return [...groupBy(versions, (version) => version.subject)].map(([name, listed]) => {
       const tables = [...groupBy(listed, ({ number }) => tableName(name, number[0]))];
-      const planned = tables.flatMap(([table, each]) =>
-        this.#plan(
-          table,
-          each.map((version) => sound.get(version)),
-        ),
-      );
+      const suite = this.#suiteOf(suites.get(name), files);
+      const planned = tables.flatMap(([table, each], at) => {
+        const members = each.map((version) => sound.get(version));
+        return this.#plan(table, members, suite, at === tables.length - 1);
+      });
       return {
         name,
         settings: this.#settingsOf(settings.get(name), files),
@@ -112,6 +115,11 @@ class Loader {
   #settingsOf(file: string | undefined, files: ReadonlyMap<string, Uint8Array>): Subject['settings'] {
     const bytes = file === undefined ? undefined : files.get(file);
     return bytes === undefined ? DEFAULT_SETTINGS : readSettings(file!, bytes, this.#findings);
+  }
+
+  #suiteOf(file: string | undefined, files: ReadonlyMap<string, Uint8Array>): RawSuite | null {
+    const bytes = file === undefined ? undefined : files.get(file);
+    return bytes === undefined ? null : readSuite(file!, bytes, this.#findings);
   }
 
   #fault(file: string, reason: string, place = ''): null {
@@ -153,11 +161,17 @@ class Loader {
   }
 
   /** The versions of one table; none if one of them has a fault, for the plan depends on all. */
-  #plan(table: string, versions: readonly (Sound | undefined)[]): SchemaVersion[] {
+  #plan(
+    table: string,
+    versions: readonly (Sound | undefined)[],
+    raw: RawSuite | null,
+    isNewest: boolean,
+  ): SchemaVersion[] {
     const sound = versions.filter((version) => version !== undefined);
     if (sound.length < versions.length) return [];
     const inputs = sound.map(({ file, document, reach }) => ({ file, root: document.root, schemas: reach.schemas }));
     const { plan, shapes } = planTable(table, inputs, this.#links, this.#findings);
+    const suite = raw === null ? NO_CHECKS : bindSuite(raw, plan, isNewest, this.#findings);
     return sound.map(({ subject, number, file, document, reach, validator, makeBundle }, at) => {
       const [major, minor, patch] = number;
       const version = number.join('.');
@@ -167,7 +181,7 @@ class Loader {
       const whole = () => wholeDocument(file, root, reach, this.#links);
       const planUntil = () => planTable(table, inputs.slice(0, at + 1), this.#links, new Findings()).plan;
       const made = { whole, bundle: makeBundle, planUntil };
-      return { ...names, draft, document: root, plan, shape: shapes[at]!, accepts, explain, ...made };
+      return { ...names, draft, document: root, plan, suite, shape: shapes[at]!, accepts, explain, ...made };
     });
   }
 }

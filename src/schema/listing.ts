@@ -18,14 +18,20 @@ export interface Listing {
   others: { file: string; unused: 'fault' | 'warning' | 'fine' }[];
   /** By subject: its `subject.json`, where it has one. */
   settings: Map<string, string>;
+  /** By subject: its `expectations.json`, where it has one. */
+  suites: Map<string, string>;
   /** Contents of all of them. */
   files: Map<string, Uint8Array>;
 }
 
 const SUBJECT = /^[a-z][a-z0-9_]{0,47}$/;
-/** Files of a subject that are not schemas. */
-const OTHER_PURPOSE = new Set(['README.md', 'expectations.json']);
+/** A file of a subject that is there for people. */
+const README = 'README.md';
 const SETTINGS = 'subject.json';
+/** A subject's checks. */
+export const SUITE = 'expectations.json';
+/** Bytes of a suite: as much as a schema that is registered may have. Real ones have some thousands. */
+const LARGEST_SUITE = 5 * 1024 * 1024;
 const EXAMPLES = 'examples';
 const IS_JSON = /\.json$/i;
 /** Files read at once. */
@@ -38,10 +44,10 @@ type Entry = { name: string; path: string; isFolder: boolean };
 export async function listFolder(folder: string, findings: Findings): Promise<Listing> {
   const lister = new Lister(folder, findings);
   await lister.list();
-  const { versions, others, settings } = lister;
-  const paths = [...[...versions, ...others].map(({ file }) => file), ...settings.values()];
+  const { versions, others, settings, suites } = lister;
+  const paths = [...[...versions, ...others].map(({ file }) => file), ...settings.values(), ...suites.values()];
   const files = await readFiles(folder, paths, findings);
-  return { versions: versions.filter(({ file }) => files.has(file)), others, settings, files };
+  return { versions: versions.filter(({ file }) => files.has(file)), others, settings, suites, files };
 }
 
 /** Whether a subject may have this name. */
@@ -53,6 +59,7 @@ class Lister {
   readonly versions: ListedVersion[] = [];
   readonly others: Listing['others'] = [];
   readonly settings: Listing['settings'] = new Map();
+  readonly suites: Listing['suites'] = new Map();
   readonly #folder: string;
   readonly #findings: Findings;
 
@@ -82,16 +89,24 @@ class Lister {
       const { name, path, isFolder } = entry;
       const number = IS_JSON.test(name) ? parseVersion(name.slice(0, -'.json'.length)) : null;
       if (isFolder) {
-        if (number !== null) this.#findings.fault(path, '', 'is a folder, not a file');
+        if (number !== null || name === SUITE) this.#findings.fault(path, '', 'is a folder, not a file');
         else if (name !== EXAMPLES) await this.#listShared(entry, 'warning', 2);
       } else if (name === SETTINGS) this.settings.set(subject, path);
-      else if (OTHER_PURPOSE.has(name)) continue;
+      else if (name === SUITE) await this.#addSuite(subject, path);
+      else if (name === README) continue;
       else if (number !== null && name.endsWith('.json')) versions.push({ subject, number, file: path });
       else if (IS_JSON.test(name)) this.others.push({ file: path, unused: 'fault' });
       else this.#findings.warn(path, '', 'is no schema, ignored');
     }
     if (versions.length === 0) this.#findings.warn(subject, '', 'has no version: files are named like 1.0.0.json');
     this.versions.push(...versions.sort((a, b) => compareVersions(a.number, b.number)));
+  }
+
+  async #addSuite(subject: string, path: string): Promise<void> {
+    // Reading it tells whatever is wrong with it besides.
+    const { size } = await stat(join(this.#folder, path)).catch(() => ({ size: 0 }));
+    if (size <= LARGEST_SUITE) this.suites.set(subject, path);
+    else this.#findings.fault(path, '', `has ${size} bytes: a suite has at most ${LARGEST_SUITE}`);
   }
 
   /** JSON files that are there to be referred to. */

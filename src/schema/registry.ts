@@ -1,5 +1,6 @@
 // The subjects and versions of one schema folder, as the rest of the service sees them. A registry never changes:
 // a folder that has changed makes a new one.
+import type { Suite } from '../expectations/suite.ts';
 import type { LineError, TablePlan } from '../model.ts';
 import type { Bundle } from './bundle.ts';
 import type { Draft, Schema } from './dialect.ts';
@@ -24,6 +25,8 @@ export interface SchemaVersion {
   document: Schema;
   /** The table of the version's major; shared with its other versions. */
   plan: TablePlan;
+  /** The subject's checks as they apply to that table; shared with the major's other versions. */
+  suite: Suite;
   /** Where this version's properties go in the plan. */
   shape: ObjectShape;
   /** Whether an event is valid. Compiles at first use. */

@@ -103,7 +103,7 @@ t.test('what is no schema is left alone', async (t) => {
       'a/.1.0.0.json.swp': 'x',
       'a/README.md': 'words',
       'a/subject.json': {},
-      'a/expectations.json': 'not json',
+      'a/expectations.json': { expectations: [] },
       'a/examples/pass.ndjson': '{}',
       'a/examples/2.0.0.json': 'not json',
     }),
