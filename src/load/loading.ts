@@ -297,7 +297,8 @@ export class Loading implements Destination {
       throw new Problem('database_unavailable', detail, { retryAfter: 1 });
     }
     await this.#records.write(connection);
-    if (report.lines.accepted === 0 && (this.#isRecorded || report.lines.duplicate > 0)) await forgetRows(connection, batchId);
+    if (report.lines.accepted === 0 && (this.#isRecorded || report.lines.duplicate > 0))
+      await forgetRows(connection, batchId);
     else if (report.lines.accepted > 0 && (report.lines.duplicate > 0 || this.#staging.hasRemoved)) {
       // Rows were recorded that are not among the accepted ones after all.
       await recordDigest(connection, batchId, await recomputeDigest(connection, batchId));

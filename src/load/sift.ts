@@ -2,7 +2,6 @@
 // other check looks at it. Runs inside the promoting transaction and takes nothing out itself: where lines have to go,
 // that transaction is rolled back and begun anew without them.
 import type { Connection } from '../db.ts';
-import type { Check } from '../expectations/check.ts';
 import type { CheckResult, LineError } from '../model.ts';
 import type { LinePlace } from './chunk.ts';
 import { inspect, offendingLines } from './inspect.ts';
@@ -40,12 +39,12 @@ export async function sift(
     if (rejecting.length === 0) continue;
     const results = await inspect(connection, name, plan, rejecting);
     sifted.checks.set(table, results);
-    const failed: Check[] = rejecting.filter((_, at) => !results[at]!.success);
+    const failed = rejecting.filter((_, at) => results[at]!.status === 'rejected_rows');
     if (failed.length === 0) continue;
     const gone: number[] = [];
     // Two underscores stand in no subject: what is before them is the subject.
     const [subject] = table.split('__');
-    for await (const page of offendingLines(connection, name, plan, failed)) {
+    for await (const page of offendingLines(connection, name, failed)) {
       const places = await bytesOf(
         table,
         page.map(({ line }) => line),
