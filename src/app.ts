@@ -16,6 +16,7 @@ import { eventRoutes } from './routes/events.ts';
 import { evolutionRoutes } from './routes/evolution.ts';
 import { healthRoutes } from './routes/health.ts';
 import { schemaRoutes } from './routes/schemas.ts';
+import { settleRoutes } from './routes/settle.ts';
 import type { Service } from './service.ts';
 
 /** Builds the HTTP server; it does not listen yet. */
@@ -74,6 +75,7 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
 
   eventRoutes(server, app);
   batchRoutes(server, app);
+  settleRoutes(server, app);
   schemaRoutes(server, app);
   evolutionRoutes(server, app);
   healthRoutes(server, app);

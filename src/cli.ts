@@ -6,6 +6,7 @@ import { HELP } from './cli/help.ts';
 import { loadCommand } from './cli/load.ts';
 import { ExitCode } from './cli/outcome.ts';
 import { fatalText } from './cli/print.ts';
+import { retentionCommand } from './cli/retention.ts';
 import { schemasCommand } from './cli/schemas.ts';
 import { serveCommands } from './cli/serve.ts';
 import { validateCommand } from './cli/validate.ts';
@@ -26,6 +27,7 @@ serveCommands(program);
 loadCommand(program);
 validateCommand(program);
 schemasCommand(program);
+retentionCommand(program);
 
 // Whoever reads our output may stop (`| head`): the work goes on, and the exit code tells how it went.
 for (const stream of [process.stdout, process.stderr]) {

@@ -24,6 +24,20 @@ export interface Limits {
   idleMs: number;
 }
 
+/** How long what is no longer needed is kept. 0 everywhere but in the interval: for ever. */
+export interface RetentionSettings {
+  /** Days that the bytes and reasons of rejected lines are kept, counted from when their batch was received. */
+  rejectionsDays: number;
+  /** Days that a batch's record is kept: its report, the verdicts of its lines, the proof of its rows. */
+  batchesDays: number;
+  /** Hours that an Idempotency-Key is remembered. */
+  keysHours: number;
+  /** Days that the rows of a discarded batch stay in the stage, counted from when it was discarded. */
+  discardedDays: number;
+  /** Seconds between two rounds. */
+  intervalS: number;
+}
+
 export interface Config {
   host: string;
   port: number;
@@ -37,6 +51,7 @@ export interface Config {
   /** Milliseconds that in-flight requests get after SIGTERM. */
   drainMs: number;
   limits: Limits;
+  retention: RetentionSettings;
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -78,6 +93,13 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
       rejections: integer('MAX_REJECTIONS', 1_000_000, 1, 100_000_000),
       batches: integer('MAX_BATCHES', 100, 1, 100_000),
       idleMs: integer('IDLE_TIMEOUT_MS', 30_000, 10, 3_600_000),
+    },
+    retention: {
+      rejectionsDays: integer('RETAIN_REJECTIONS_DAYS', 90, 0, 36_500),
+      batchesDays: integer('RETAIN_BATCHES_DAYS', 365, 0, 36_500),
+      keysHours: integer('RETAIN_KEYS_HOURS', 72, 0, 876_000),
+      discardedDays: integer('RETAIN_DISCARDED_DAYS', 7, 0, 36_500),
+      intervalS: integer('RETENTION_INTERVAL_S', 3_600, 1, 604_800),
     },
   };
 }

@@ -20,6 +20,8 @@ export const PROBLEMS = {
   batch_not_held: [409, 'The batch is not held'],
   batch_not_promoted: [409, 'The batch has no rows that could be taken back'],
   batch_not_provable: [409, 'Nothing is recorded that the batch could be held against'],
+  batch_incomplete: [409, 'Rows of the batch are missing in the stage'],
+  row_refused: [409, 'The table refused rows of the batch'],
   batch_unfinished: [409, 'The batch is still being received'],
   replay_running: [409, 'Another replay is under way'],
   incompatible_schema: [409, 'The version promises less than it breaks'],

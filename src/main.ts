@@ -7,6 +7,7 @@ import { startEmbedded } from './embedded.ts';
 import { Problem, StartError } from './errors.ts';
 import { Presence } from './presence.ts';
 import { openSchemas, type Schemas } from './registry/schemas.ts';
+import { Retention } from './retention.ts';
 import type { Fault } from './schema/faults.ts';
 import { loadFolder } from './schema/folder.ts';
 import { Sweeper } from './sweep.ts';
@@ -33,6 +34,8 @@ export async function main(): Promise<void> {
   await presence.start();
   const sweeper = new Sweeper(db, presence, log);
   sweeper.start();
+  const retention = new Retention(url, config.retention, log);
+  retention.start();
   const server = await buildServer({ config, db, schemas, presence, sweeper }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
     throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
@@ -46,6 +49,7 @@ export async function main(): Promise<void> {
   }, config.drainMs);
   await server.close();
   sweeper.stop();
+  await retention.stop();
   await presence.stop();
   await schemas.close();
   await ready.close();

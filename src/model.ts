@@ -139,6 +139,8 @@ export interface HistoryEntry {
   /** RFC 3339. */
   at: string;
   reason?: string;
+  /** Of `undone`: how many rows were taken out of final, should somebody have deleted or added some. */
+  rows?: number;
 }
 
 /** The answer to an upload. Field order is the order of the contract. */

@@ -21,7 +21,9 @@ import type { Bump, Mode } from '../src/schema/compare/difference.ts';
 import type { WeighedDifference } from '../src/schema/evolution.ts';
 import { loadFolder } from '../src/schema/folder.ts';
 import { Sweeper } from '../src/sweep.ts';
+import { testDatabase } from './helpers/postgres.ts';
 import { startServer } from './helpers/server.ts';
+import { hold } from './load/held.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the description is walked as the tree of plain values that it is
 type Tree = any;
@@ -231,7 +233,8 @@ function routesOf(printed: string): string[] {
 }
 
 t.test('with a server', async (t) => {
-  const { url } = await startServer(t);
+  const { url: databaseUrl, query: ask } = await testDatabase(t);
+  const { url } = await startServer(t, { databaseUrl });
 
   /** Sends a request and holds the answer against the description. */
   async function exchange(t: Test, { method, at }: Operation, path: string, init: RequestInit = {}): Promise<Answer> {
@@ -319,6 +322,39 @@ t.test('with a server', async (t) => {
     }
   });
 
+  await t.test('batches are promoted, discarded and undone as described', async (t) => {
+    const operation = (id: string) => operations.find(({ at }) => at.value.operationId === id)!;
+    const types = { ndjson: { 'content-type': 'application/x-ndjson' }, json: { 'content-type': 'application/json' } };
+    const upload = (name: string) =>
+      exchange(t, postEvents, '/v1/events', { body: doc.components.examples[name].value, headers: types.ndjson });
+    const settle = async (id: string, batch: string, init: RequestInit = {}) => {
+      const of = operation(id);
+      return exchange(t, of, of.path.replace('{id}', batch), init);
+    };
+    const { body: mixed } = await upload('mixed_lines');
+    const undone = await settle('undoBatch', mixed.batch_id);
+    t.same(timeless(undone.body), timeless(answerExample(operation('undoBatch'), 'mixed').value));
+
+    const init = { body: JSON.stringify({ reason: 'looked at' }), headers: types.json };
+    for (const [id, status] of [
+      ['promoteBatch', 'promoted'],
+      ['discardBatch', 'discarded'],
+    ] as const) {
+      const batch = await hold(ask, { json: (await upload('two_events')).body }, 'user_event');
+      t.match((await settle('promoteBatch', batch)).body, { status: 400, code: 'invalid_body' });
+      t.match((await settle('undoBatch', batch)).body, { status: 409, code: 'batch_not_promoted' });
+      await exchange(t, operation('getBatch'), `/v1/batches/${batch}`);
+      t.match((await settle(id, batch, init)).body, { status, history: [{ action: status, reason: 'looked at' }] });
+      const again = await settle(id, batch, init);
+      t.match(again.body, { status: 409, code: 'batch_not_held', batch_id: batch, batch_status: status });
+    }
+    const batch = await hold(ask, { json: (await upload('two_events')).body }, 'user_event');
+    await ask('DELETE FROM stage.user_event WHERE _batch_id = $1', [batch]);
+    t.match((await settle('promoteBatch', batch, init)).body, { status: 409, code: 'batch_incomplete' });
+    await ask(`INSERT INTO sluice.line_runs VALUES ($1, 1, 1, 'rejected')`, [batch]);
+    t.match((await exchange(t, operation('getBatch'), `/v1/batches/${batch}`)).body, { rejections_expired: true });
+  });
+
   await t.test('a version of a schema is its file', async (t) => {
     const operation = operations.find(({ at }) => at.value.operationId === 'getSchema')!;
     const file = JSON.parse(readFileSync(`${ROOT}schemas/user_event/1.0.0.json`, 'utf8'));
@@ -374,6 +410,21 @@ t.test('with a server', async (t) => {
       ['getBatchLines', '/v1/batches/019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50/lines', 'batch_not_found'],
       ['getBatchRejections', '/v1/batches/nonsense/rejections', 'batch_not_found'],
       ['getBatch', '/v1/batches/%', 'bad_request'],
+      ['undoBatch', '/v1/batches/019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50', 'batch_not_found'],
+      ['undoBatch', '/v1/batches/019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50?force=true', 'invalid_parameter'],
+      ['discardBatch', '/v1/batches/nonsense/discard', 'batch_not_found'],
+      [
+        'discardBatch',
+        '/v1/batches/019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50/discard',
+        'unsupported_media_type',
+        { body: '{}' },
+      ],
+      [
+        'promoteBatch',
+        '/v1/batches/019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50/promote',
+        'invalid_body',
+        { body: '{"why":"x"}', headers: json },
+      ],
       ['getSubject', '/v1/schemas/no_such_subject', 'schema_not_found'],
       ['listVersions', '/v1/schemas/no_such_subject/versions', 'schema_not_found'],
       ['getSchema', '/v1/schemas/user_event/versions/9.9.9', 'schema_not_found'],
@@ -526,7 +577,7 @@ function timeless(value: Tree): Tree {
   if (typeof value === 'string') return /^\{"line"/.test(value) ? linesOf(value) : value;
   return JSON.parse(JSON.stringify(value), (key, each) => {
     if (key === 'batch_id' || key === 'next_cursor') return typeof each;
-    if (key === 'received_at') return each.length;
+    if (key === 'received_at' || key === 'at') return each.length;
     if (key === 'duration_ms') return typeof each;
     if (key === 'links') return Object.keys(each);
     // V8 words its complaints about JSON differently from version to version.

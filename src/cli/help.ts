@@ -26,6 +26,15 @@ For a database that the server may not change itself, e.g.:
 "sluice serve" does the same when it starts. "sluice schemas plan" prints what it would do to the subjects' tables.
 Several may run at once, and one that was killed is gone on from. A table in use is tried again and again for up to a
 minute, each time waiting 2 s only, so that nobody waits behind it for long.`,
+  retention: `
+Removes what the server removes by itself every hour (RETENTION_INTERVAL_S): rejections, idempotency keys, rows of
+discarded batches, and records of batches, each after its time. Held batches are never touched. It works in small steps,
+and only one process at a time does. How long things are kept (0: for ever):
+  RETAIN_REJECTIONS_DAYS=90 RETAIN_BATCHES_DAYS=365 RETAIN_KEYS_HOURS=72 RETAIN_DISCARDED_DAYS=7
+
+Example:
+  DATABASE_URL=postgres://me@db.example/events RETAIN_REJECTIONS_DAYS=30 sluice retention
+Exit codes: 0 done (also where another process is at it), 2 could not run.`,
   load: `
 Files are NDJSON, one event a line, plain or gzipped; - is standard input. Each file is a batch of its own: it is
 stored as a whole, or not at all. After a file that fails the next one is loaded all the same.

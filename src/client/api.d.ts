@@ -56,6 +56,61 @@ export interface paths {
         get: operations["getBatch"];
         put?: never;
         post?: never;
+        /**
+         * Take a promoted batch back
+         * @description Takes exactly this batch's rows out of final, in one transaction: readers see all of them or none. The record,
+         *     the report and the rejections stay, and `history` says when it was and how many rows were taken out. Rejections
+         *     that the batch had rescued (see `replay_of`) can be replayed again.
+         *
+         *     It is safe to repeat and to race: the same again gets the same answer.
+         */
+        delete: operations["undoBatch"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Promote a held batch all the same
+         * @description Moves the batch's rows from the stage into final, in one transaction: readers see all of them or none. Events whose
+         *     id came into final meanwhile become duplicates. The reason stays in `history`.
+         *
+         *     It is safe to repeat and to race: of any number of requests to promote or discard a batch, one gets 200.
+         */
+        post: operations["promoteBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/batches/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Discard a held batch
+         * @description Gives the batch up. Its rows stay in the stage for some days (`RETAIN_DISCARDED_DAYS`) and are then removed; the
+         *     record, the report and the rejections stay. Rejections that it was to rescue (see `replay_of`) can be replayed
+         *     again.
+         *
+         *     It is safe to repeat and to race: of any number of requests to promote or discard a batch, one gets 200.
+         */
+        post: operations["discardBatch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -448,6 +503,16 @@ export interface components {
             at: string;
             /** @description As it was given */
             reason?: string;
+            /** @description Of `undone`: rows taken out of final. Another number than was accepted means that others changed the table */
+            rows?: number;
+        };
+        Reason: {
+            /** @description For whoever asks later; not blank */
+            reason: string;
+        };
+        OptionalReason: {
+            /** @description For whoever asks later; not blank */
+            reason?: string;
         };
         Rejection: components["schemas"]["RejectionFacts"];
         /** @description With the bytes as they came, as text where they are UTF-8 */
@@ -528,11 +593,17 @@ export interface components {
         };
         RefusedReport: components["schemas"]["Report"] & {
             /** @enum {unknown} */
-            status?: "rejected" | "aborted";
+            status?: "rejected" | "aborted" | "discarded" | "undone";
         };
         /** @description A stored report */
         Batch: {
             status: components["schemas"]["BatchStatus"];
+            /**
+             * @description Rejections of the batch were removed after their time: `/rejections` no longer has all of them, and `/lines`
+             *     says `rejected` without a code
+             * @constant
+             */
+            rejections_expired?: true;
             /** Format: date-time */
             received_at: string;
         } & (components["schemas"]["BatchFacts"] & components["schemas"]["InlineRejections"]);
@@ -606,7 +677,7 @@ export interface components {
          * @description Stable; a retired code is never used for anything else
          * @enum {string}
          */
-        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
+        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -623,9 +694,10 @@ export interface components {
             allowed?: string[];
             /**
              * Format: uuid
-             * @description The batch whose fate could not be learned
+             * @description The batch that it is about
              */
             batch_id?: string;
+            batch_status?: components["schemas"]["BatchStatus"];
             /** @description What is wrong with schemas */
             faults?: components["schemas"]["Fault"][];
             mode?: components["schemas"]["Mode"];
@@ -674,6 +746,63 @@ export interface components {
                     status?: 404;
                     /** @constant */
                     code?: "batch_not_found";
+                };
+            };
+        };
+        /** @description The body is not what this address takes, or it broke off; or a parameter is not valid */
+        InvalidBody: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "invalid_body" | "invalid_parameter" | "incomplete_body" | "bad_request";
+                };
+            };
+        };
+        /** @description The client sent no byte for too long */
+        BodyTimeout: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 408;
+                    /** @constant */
+                    code?: "body_timeout";
+                };
+            };
+        };
+        /** @description The body has more than 5 MiB */
+        BodyTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 413;
+                    /** @constant */
+                    code?: "body_too_large";
+                };
+            };
+        };
+        /** @description The body is not JSON, or it is compressed */
+        UnsupportedBody: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 415;
+                    /** @enum {unknown} */
+                    code?: "unsupported_media_type" | "unsupported_encoding";
                 };
             };
         };
@@ -1103,6 +1232,152 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             404: components["responses"]["BatchNotFound"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
+        };
+    };
+    undoBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A `batch_id` */
+                id: components["parameters"]["batch_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The batch is undone; its report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            404: components["responses"]["BatchNotFound"];
+            /**
+             * @description The batch has no rows in final (a held one is discarded instead), or is still being received; or the table
+             *     does not let its rows go. Nothing was changed
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 409;
+                        /** @enum {unknown} */
+                        code?: "batch_not_promoted" | "batch_unfinished" | "row_refused";
+                    };
+                };
+            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
+        };
+    };
+    promoteBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A `batch_id` */
+                id: components["parameters"]["batch_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description The batch is promoted; its report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            404: components["responses"]["BatchNotFound"];
+            408: components["responses"]["BodyTimeout"];
+            /**
+             * @description The batch is not held (any more); or rows of it are missing in the stage, or its table does not take them: then
+             *     it stays held
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 409;
+                        /** @enum {unknown} */
+                        code?: "batch_not_held" | "batch_incomplete" | "row_refused";
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedBody"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
+        };
+    };
+    discardBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A `batch_id` */
+                id: components["parameters"]["batch_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OptionalReason"];
+            };
+        };
+        responses: {
+            /** @description The batch is discarded; its report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            400: components["responses"]["InvalidBody"];
+            404: components["responses"]["BatchNotFound"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description The batch is not held (any more) */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 409;
+                        /** @constant */
+                        code?: "batch_not_held";
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedBody"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];

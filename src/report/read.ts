@@ -70,14 +70,31 @@ export async function listBatches(
   return { items: page.map(summary), next };
 }
 
+/** A batch's report, as it is shown now. */
+export interface StoredReport extends Report {
+  /** Retention has removed rejections: their lines are still rejected, but why is no longer known. */
+  rejections_expired?: true;
+  received_at: string;
+}
+
 /** A batch's report, or undefined. */
-export async function readBatch(db: Database, id: string): Promise<(Report & { received_at: string }) | undefined> {
+export async function readBatch(db: Database, id: string): Promise<StoredReport | undefined> {
   const row = await readRow(db, id);
   if (row === undefined) return undefined;
   const summarised = summary(row);
   const { rejections = [], rejections_truncated = false } = row.report ?? {};
   const { links, received_at, ...head } = summarised;
-  return { ...head, rejections, rejections_truncated, links, received_at } as Report & { received_at: string };
+  const expired = (await haveExpired(db, id)) ? { rejections_expired: true } : {};
+  return { ...head, rejections, rejections_truncated, ...expired, links, received_at } as StoredReport;
+}
+
+/** Whether rejections of the batch were removed: their lines became runs. */
+async function haveExpired(db: Database, id: string): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: { expired: boolean }[] }>(
+    `SELECT EXISTS (SELECT FROM sluice.line_runs WHERE batch_id = ? AND verdict = 'rejected') AS expired`,
+    [id],
+  );
+  return rows[0]!.expired;
 }
 
 export interface LineVerdict {
@@ -152,11 +169,17 @@ async function* verdicts(db: Database, { id, status, files, received }: BatchRow
   while (line <= total) yield emit(rest);
 }
 
-/** Lines that were not simply good, as runs in the order of their lines. */
+/**
+ * Lines that were not simply good, as runs in the order of their lines. Between two pages rejections may become a run
+ * that began before: it is looked for too.
+ */
 async function* exceptions(db: Database, id: string): AsyncGenerator<Run> {
   for (let after = 0; ; ) {
     const { rows } = await db.raw<{ rows: (Run & { code: RejectionCode | null })[] }>(
       `(SELECT first_line AS first, last_line AS last, verdict, NULL AS code FROM sluice.line_runs
+        WHERE batch_id = :id AND first_line <= :after ORDER BY first_line DESC LIMIT 1)
+       UNION ALL
+       (SELECT first_line, last_line, verdict, NULL FROM sluice.line_runs
         WHERE batch_id = :id AND first_line > :after ORDER BY first_line LIMIT ${PAGE})
        UNION ALL
        (SELECT batch_line, batch_line, 'rejected', code FROM sluice.rejections

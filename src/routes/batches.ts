@@ -10,7 +10,7 @@ const STATUSES = ['receiving', 'promoted', 'held', 'rejected', 'aborted', 'disca
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MOST_ITEMS = 1_000;
 
-interface ById {
+export interface BatchById {
   Params: { id: string };
 }
 
@@ -20,16 +20,16 @@ export function batchRoutes(server: FastifyInstance, { db }: Service): void {
     return { items, next_cursor: next === null ? null : encodeCursor(next) };
   });
 
-  server.get<ById>('/v1/batches/:id', async (request) =>
-    found(await readBatch(db, batchId(request.params)), request.params),
+  server.get<BatchById>('/v1/batches/:id', async (request) =>
+    foundBatch(await readBatch(db, batchIdOf(request.params)), request.params.id),
   );
 
-  server.get<ById>('/v1/batches/:id/lines', async (request, reply) =>
-    sendLines(reply, found(await readVerdicts(db, batchId(request.params)), request.params)),
+  server.get<BatchById>('/v1/batches/:id/lines', async (request, reply) =>
+    sendLines(reply, foundBatch(await readVerdicts(db, batchIdOf(request.params)), request.params.id)),
   );
 
-  server.get<ById>('/v1/batches/:id/rejections', async (request, reply) =>
-    sendLines(reply, found(await readRejections(db, batchId(request.params)), request.params)),
+  server.get<BatchById>('/v1/batches/:id/rejections', async (request, reply) =>
+    sendLines(reply, foundBatch(await readRejections(db, batchIdOf(request.params)), request.params.id)),
   );
 }
 
@@ -37,12 +37,14 @@ function sendLines(reply: FastifyReply, items: AsyncIterable<object>): FastifyRe
   return reply.type('application/x-ndjson; charset=utf-8').send(Readable.from(ndjson(items)));
 }
 
-function batchId({ id }: ById['Params']): string {
+/** @throws {Problem} `batch_not_found` */
+export function batchIdOf({ id }: BatchById['Params']): string {
   if (!UUID.test(id)) throw new Problem('batch_not_found', 'A batch id is a UUID');
   return id;
 }
 
-function found<T>(value: T | undefined, { id }: ById['Params']): T {
+/** @throws {Problem} `batch_not_found` where there is none */
+export function foundBatch<T>(value: T | undefined, id: string): T {
   if (value === undefined) throw new Problem('batch_not_found', `There is no batch ${id}`);
   return value;
 }
