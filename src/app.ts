@@ -1,4 +1,5 @@
 // The only wiring: routes by name, one error handler, and nothing that decides anything.
+import type { IncomingMessage } from 'node:http';
 import multipart from '@fastify/multipart';
 import Fastify, {
   type FastifyBaseLogger,
@@ -59,6 +60,7 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
 
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = toProblem(error);
+    passOver(request.raw, app.config.limits.idleMs);
     if (problem.status >= 500) request.log.error({ err: error.cause ?? error, code: problem.code }, 'request failed');
     return sendProblem(reply, problem);
   });
@@ -88,6 +90,18 @@ function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.code === 'body_timeout') reply.header('connection', 'close');
   if (problem.retryAfter !== undefined) reply.header('retry-after', String(problem.retryAfter));
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/**
+ * Reads on past what is left of a refused body: unread, it would stand before the connection's next request for ever. A
+ * body that nobody has begun to read is passed over by Node itself.
+ */
+function passOver(request: IncomingMessage, idleMs: number): void {
+  if (!request.readableDidRead || request.complete || request.destroyed) return;
+  request.socket.setTimeout(idleMs, () => {
+    if (!request.complete) request.destroy();
+  });
+  request.resume();
 }
 
 function toProblem(error: FastifyError): Problem {

@@ -130,7 +130,7 @@ t.test('a process that was killed while it held knex’s migration lock blocks n
   await query('DELETE FROM sluice.knex_migrations');
   await query('DROP SCHEMA events CASCADE; DROP SCHEMA stage CASCADE');
   await query(
-    'DROP TABLE sluice.batches, sluice.rejections, sluice.line_runs, sluice.idempotency_keys, sluice.schema_versions',
+    'DROP TABLE sluice.batches, sluice.rejections, sluice.line_runs, sluice.idempotency_keys, sluice.schema_versions, sluice.row_digests, sluice.replays',
   );
   t.match(await post(await startServer(t, { databaseUrl }), line), { status: 201 });
 });

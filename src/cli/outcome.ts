@@ -17,9 +17,11 @@ export type Outcome =
       problem?: ProblemDocument;
     };
 
+const NOTHING_KEPT: readonly Report['status'][] = ['rejected', 'aborted', 'discarded', 'undone'];
+
 export function exitCodeOf(outcome: Outcome): number {
   if ('error' in outcome) return ExitCode.Failed;
   const { status, lines } = outcome.report;
-  if (status === 'rejected' || status === 'aborted') return ExitCode.Failed;
+  if (NOTHING_KEPT.includes(status)) return ExitCode.Failed;
   return status === 'held' || lines.rejected > 0 ? ExitCode.Rejections : ExitCode.Fine;
 }

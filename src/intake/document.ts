@@ -22,9 +22,13 @@ export async function readDocument({ raw, headers }: FastifyRequest, { idleMs }:
   }
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (coding !== 'identity') {
-    throw new Problem('unsupported_encoding', `Content-Encoding ${coding} is not accepted: send the schema as it is`, {
-      members: { accepted: ['identity'] },
-    });
+    throw new Problem(
+      'unsupported_encoding',
+      `Content-Encoding ${coding} is not accepted: send the document as it is`,
+      {
+        members: { accepted: ['identity'] },
+      },
+    );
   }
   const chunks: Buffer[] = [];
   for await (const chunk of withSizeLimit(withIdleTimeout(raw, idleMs), MOST_BYTES)) chunks.push(chunk);

@@ -10,6 +10,8 @@ const fates: [status: Report['status'], rejected: number, code: number][] = [
   ['held', 0, 1],
   ['rejected', 2, 2],
   ['aborted', 2, 2],
+  ['discarded', 0, 2],
+  ['undone', 0, 2],
 ];
 
 for (const [status, rejected, code] of fates) {
