@@ -526,7 +526,7 @@ function timeless(value: Tree): Tree {
   if (typeof value === 'string') return /^\{"line"/.test(value) ? linesOf(value) : value;
   return JSON.parse(JSON.stringify(value), (key, each) => {
     if (key === 'batch_id' || key === 'next_cursor') return typeof each;
-    if (key === 'received_at') return each.length;
+    if (key === 'received_at' || key === 'checked_at') return each.length;
     if (key === 'duration_ms') return typeof each;
     if (key === 'links') return Object.keys(each);
     // V8 words its complaints about JSON differently from version to version.
