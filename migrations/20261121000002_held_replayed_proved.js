@@ -37,6 +37,9 @@ export async function up(knex) {
       ALTER COLUMN lines SET STORAGE EXTERNAL, ALTER COLUMN fingerprints SET STORAGE EXTERNAL;
     COMMENT ON TABLE sluice.row_digests IS 'What each row was when its line was judged good';
 
+    -- As the canonical text, but in the file's own order, on which the columns of very wide schemas depend.
+    ALTER TABLE sluice.schema_versions ADD COLUMN document text;
+
     CREATE TABLE sluice.replays (
       batch_id    uuid NOT NULL,
       batch_line  integer NOT NULL,
@@ -54,6 +57,7 @@ export async function up(knex) {
 export async function down(knex) {
   await knex.raw(`
     DROP TABLE sluice.replays, sluice.row_digests;
+    ALTER TABLE sluice.schema_versions DROP COLUMN document;
     ALTER TABLE sluice.rejections DROP COLUMN origin_batch_id, DROP COLUMN origin_line;
     DROP INDEX sluice.batches_unsettled;
     ALTER TABLE sluice.batches

@@ -16,6 +16,7 @@ import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { evolutionRoutes } from './routes/evolution.ts';
 import { healthRoutes } from './routes/health.ts';
+import { reconciliationRoutes } from './routes/reconciliation.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { settleRoutes } from './routes/settle.ts';
 import type { Service } from './service.ts';
@@ -78,6 +79,7 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   eventRoutes(server, app);
   batchRoutes(server, app);
   settleRoutes(server, app);
+  reconciliationRoutes(server, app);
   schemaRoutes(server, app);
   evolutionRoutes(server, app);
   healthRoutes(server, app);

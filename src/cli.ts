@@ -6,6 +6,7 @@ import { HELP } from './cli/help.ts';
 import { loadCommand } from './cli/load.ts';
 import { ExitCode } from './cli/outcome.ts';
 import { fatalText } from './cli/print.ts';
+import { reconcileCommand } from './cli/reconcile.ts';
 import { retentionCommand } from './cli/retention.ts';
 import { schemasCommand } from './cli/schemas.ts';
 import { serveCommands } from './cli/serve.ts';
@@ -26,6 +27,7 @@ const program = new Command('sluice')
 serveCommands(program);
 loadCommand(program);
 validateCommand(program);
+reconcileCommand(program);
 schemasCommand(program);
 retentionCommand(program);
 

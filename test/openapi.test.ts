@@ -577,7 +577,7 @@ function timeless(value: Tree): Tree {
   if (typeof value === 'string') return /^\{"line"/.test(value) ? linesOf(value) : value;
   return JSON.parse(JSON.stringify(value), (key, each) => {
     if (key === 'batch_id' || key === 'next_cursor') return typeof each;
-    if (key === 'received_at' || key === 'at') return each.length;
+    if (['received_at', 'checked_at', 'at'].includes(key)) return each.length;
     if (key === 'duration_ms') return typeof each;
     if (key === 'links') return Object.keys(each);
     // V8 words its complaints about JSON differently from version to version.

@@ -6,7 +6,7 @@ export const HELP = {
   program: 'Sluice takes events over HTTP, loads the valid ones into Postgres and tells what became of each line.',
   afterError: '(try --help)',
   exitCodes: `
-Exit codes of load and validate (schemas … --help tells its own):
+Exit codes of load and validate (schemas … --help and reconcile --help tell their own):
   0  every line is fine
   1  some lines were rejected, or the batch is held by a check
   2  failed: nothing of at least one file was stored
@@ -53,6 +53,17 @@ Examples:
   sluice validate events.ndjson
   sluice validate --schema user_event/1.0.0 --schema-dir ./schemas events.ndjson.gz
 Exit codes: 0 every line is fine, 1 some lines would be rejected, 2 failed.`,
+  reconcile: `
+Without --file it holds what was recorded of each row when it was accepted against the tables: deleted, altered, doubled
+and foreign rows are named by their lines. With --file it reads the uploaded files again, works out what each line should
+have become, and lists every line that is not so; of several files give each, in the order of the upload. It needs
+DATABASE_URL and no more than read access to it, and no server.
+
+Examples:
+  sluice reconcile --since 24h
+  sluice reconcile --batch 019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50
+  sluice reconcile --batch 019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50 --file events.ndjson.gz --json
+Exit codes: 0 everything is as it should be, 1 a difference, 2 could not run.`,
   schemas: `
 Examples:
   sluice schemas new user_event --from events.ndjson

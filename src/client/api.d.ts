@@ -155,6 +155,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/batches/{id}/reconciliation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Prove that the rows of a batch are what was accepted
+         * @description Holds what each row was when its line was accepted against the tables as they are now, and computes the digest
+         *     over the rows anew. Lines that are missing, changed or doubled are named, and so are rows with this batch's id
+         *     that no accepted line accounts for. The order of a table does not matter, nor do columns that came later.
+         *     Of a promoted batch the rows have to stand in `events`, of a held one in `stage`, of any other one nowhere.
+         *
+         *     One batch is looked at after the other. It takes about two seconds a million rows; a client that does not wait
+         *     ends it.
+         */
+        get: operations["reconcileBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/schemas": {
         parameters: {
             query?: never;
@@ -450,13 +476,54 @@ export interface components {
             duplicate: components["schemas"]["Count"];
             blank: components["schemas"]["Count"];
         };
+        /**
+         * @description The built-in `row_count_match` has `expected` and `observed`. A check of the subject's suite has the members that
+         *     Great Expectations gives it, with the lines that unexpected values came from
+         */
         CheckResult: {
-            /** @example row_count_match */
+            /**
+             * @description The expectation's type
+             * @example row_count_match
+             */
             name: string;
-            /** @enum {string} */
+            /**
+             * @description What came of it. A `failed` check holds the batch
+             * @enum {string}
+             */
             status: "passed" | "failed" | "warned" | "rejected_rows";
+            success?: boolean;
+            severity?: components["schemas"]["Severity"];
+            subject?: string;
+            /** @description As written in the suite */
+            kwargs?: {
+                [key: string]: unknown;
+            };
             expected?: number;
             observed?: number;
+            /** @description Rows looked at: those that meet the row_condition */
+            element_count?: number;
+            missing_count?: number;
+            missing_percent?: number | null;
+            unexpected_count?: number;
+            /** @description Of the rows that are not null, 0 to 100 */
+            unexpected_percent?: number | null;
+            unexpected_percent_total?: number | null;
+            unexpected_percent_nonmissing?: number | null;
+            /** @description The first 20 by line */
+            partial_unexpected_list?: unknown[];
+            /** @description Their lines in the batch, in the same order */
+            partial_unexpected_lines?: number[];
+            partial_unexpected_counts?: {
+                value: unknown;
+                count: number;
+            }[];
+            /** @description A number, a list or an object; null where there was no value */
+            observed_value?: unknown;
+            details?: {
+                [key: string]: unknown;
+            };
+            /** @description Why it could not be run, which counts as failed */
+            message?: string;
         };
         LineError: {
             /** @description Where in the event: a JSON Pointer (RFC 6901), empty for the event itself */
@@ -641,14 +708,15 @@ export interface components {
              */
             checks: components["schemas"]["Check"][];
         };
+        /**
+         * @description What a failure does. `hold` keeps the batch back, `warn` is only told, `reject_rows` rejects the lines
+         * @enum {string}
+         */
+        Severity: "hold" | "warn" | "reject_rows";
         Check: {
             /** @description The expectation's type in Great Expectations */
             name: string;
-            /**
-             * @description What a failure does. `hold` keeps the batch back, `warn` is only told, `reject_rows` rejects the lines
-             * @enum {string}
-             */
-            severity: "hold" | "warn" | "reject_rows";
+            severity: components["schemas"]["Severity"];
             /** @description The expectation's arguments, as they stand in the file */
             kwargs: {
                 [key: string]: unknown;
@@ -673,11 +741,67 @@ export interface components {
             subject: components["schemas"]["Subject"];
             version: components["schemas"]["Version"];
         };
+        /** @description Lists of lines are ascending and have at most 1,000 entries each; a line is the batch's own number of it */
+        Reconciliation: {
+            /** Format: uuid */
+            batch_id: string;
+            /**
+             * @description Matched where all lists are empty and the digest is the one that was recorded
+             * @enum {unknown}
+             */
+            status: "matched" | "mismatched";
+            /** @description All of them, however many the lists name */
+            rows: {
+                /** @description Accepted lines */
+                expected: number;
+                /** @description Rows with this batch's id */
+                found: number;
+            };
+            /** @description Lines without their row */
+            missing: number[];
+            /** @description Lines with another row */
+            changed: number[];
+            /** @description Lines with more than one row */
+            doubled: number[];
+            unknown: components["schemas"]["UnknownRow"][];
+            /** @description One of the lists was cut */
+            truncated: boolean;
+            /** @description What was received */
+            source: {
+                /** @description Null where there are several files */
+                sha256: string | null;
+                /** @description Of all files together */
+                bytes: number;
+                /** @description Where there are several */
+                files?: {
+                    name: string | null;
+                    sha256: string;
+                    bytes: number;
+                }[];
+            };
+            /** @description SHA-256 over the rows in the order of their lines; null where there is none */
+            digest: {
+                /** @description When the lines were accepted */
+                recorded: string | null;
+                /** @description Of what stands there now */
+                computed: string | null;
+            };
+            /** Format: date-time */
+            checked_at: string;
+        };
+        /** @description A row with the batch's id that no accepted line accounts for */
+        UnknownRow: {
+            /** @example events.user_event */
+            table: string;
+            line: number | null;
+            /** @description By column; of a row of more than 64 KiB its provenance only */
+            row: Record<string, never>;
+        };
         /**
          * @description Stable; a retired code is never used for anything else
          * @enum {string}
          */
-        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
+        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -1434,6 +1558,48 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             404: components["responses"]["BatchNotFound"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
+        };
+    };
+    reconcileBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A `batch_id` */
+                id: components["parameters"]["batch_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The proof, whether the rows are as they should be or not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reconciliation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["BatchNotFound"];
+            /** @description The batch cannot be proved */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 409;
+                        /** @enum {unknown} */
+                        code?: "batch_unfinished" | "batch_not_provable";
+                    };
+                };
+            };
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];

@@ -57,7 +57,13 @@ export async function judgeSubjects(subjects: readonly Subject[], adopting: Adop
       const canonical = canonicalOf(version, faults);
       const known = recorded.get(version.id);
       if (canonical === undefined) continue;
-      if (known === undefined) fresh.push({ subject: subject.name, version: version.version, canonical });
+      if (known === undefined)
+        fresh.push({
+          subject: subject.name,
+          version: version.version,
+          canonical,
+          document: JSON.stringify(version.whole()),
+        });
       else if (known.sha256 !== canonical.sha256) {
         faults.push(changedFault(version, await readDocument(connection, known)));
       }

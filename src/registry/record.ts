@@ -32,18 +32,21 @@ export interface FreshVersion {
   subject: string;
   version: string;
   canonical: Canonical;
+  /** The same as JSON text in the file's own order. */
+  document: string;
 }
 
 /** Records versions. To be called under the migration lock, with versions that are not recorded. */
 export async function recordVersions(connection: Connection, fresh: readonly FreshVersion[]): Promise<void> {
   await connection.query(
-    `INSERT INTO sluice.schema_versions (subject, version, canonical, sha256)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])`,
+    `INSERT INTO sluice.schema_versions (subject, version, canonical, sha256, document)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])`,
     [
       fresh.map(({ subject }) => subject),
       fresh.map(({ version }) => version),
       fresh.map(({ canonical }) => canonical.text),
       fresh.map(({ canonical }) => canonical.sha256),
+      fresh.map(({ document }) => document),
     ],
   );
 }
