@@ -55,6 +55,8 @@ export async function borrow<T>(db: Database, use: (connection: Connection) => P
     return await use(connection);
   } catch (error) {
     connection.__knex__disposed = error;
+    // The pool lets go of it only when it is next asked for a connection; its locks must not be held until then.
+    connection.end().catch(() => {});
     throw error;
   } finally {
     await db.client.releaseConnection(connection);

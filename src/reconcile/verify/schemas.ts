@@ -60,7 +60,7 @@ export async function registryThen(connection: Connection, batch: RecordedBatch)
 }
 
 /**
- * Versions of the batch's subjects that were registered by then. A column `document`, where there is one, holds the text
+ * Versions of the batch's subjects that were registered by then. `document`, which old records lack, holds the text
  * with its members in the order of the file: which of two properties gives its name to a column can depend on it.
  */
 async function readDocuments(connection: Connection, batch: RecordedBatch): Promise<Document[]> {
@@ -69,7 +69,7 @@ async function readDocuments(connection: Connection, batch: RecordedBatch): Prom
     (each) => each.split('/')[0]!,
   );
   const { rows } = await connection.query<Document>(
-    `SELECT subject, version, coalesce(to_jsonb(versions) ->> 'document', canonical) AS document
+    `SELECT subject, version, coalesce(document, canonical) AS document
      FROM sluice.schema_versions AS versions
      WHERE subject = ANY ($1) AND (
        subject || '/' || version = ANY ($2)
