@@ -2,6 +2,7 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { LineError, Refusal, RejectionCode } from '../model.ts';
 import type { Registry, SchemaVersion } from '../schema/registry.ts';
+import { countEscapedQuotes, countQuotes, countStrings, duplicateKeys, TOO_DEEP } from './duplicate-keys.ts';
 import { mayLoseDigits, parseExactly } from './exact.ts';
 import type { Fault, Lines } from './framing.ts';
 
@@ -34,11 +35,13 @@ export class Judge {
   /** In NDJSON an empty line is blank; as an element of an array it is broken JSON. */
   readonly #blanks: boolean;
   #lines!: Lines;
+  #view!: DataView;
   /** The whole block as text, if every byte is a character of its own. */
   #ascii: string | undefined;
   #isUtf8 = true;
   #mayLoseDigits = false;
   #mayEscape = false;
+  #hasBackslash = false;
   /** Whether strings of the line last judged may hold NUL or half surrogate pairs. */
   escapes = false;
   /** Whether the schema of the line last judged has a property `$schema` of its own. */
@@ -56,7 +59,9 @@ export class Judge {
     this.#ascii = isAscii(bytes) ? bytes.toString('latin1') : undefined;
     this.#isUtf8 = this.#ascii !== undefined || isUtf8(bytes);
     this.#mayLoseDigits = mayLoseDigits(bytes, this.#ascii ?? bytes.toString('latin1'));
-    this.#mayEscape = bytes.includes('\\u');
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#hasBackslash = bytes.includes('\\');
+    this.#mayEscape = this.#hasBackslash && bytes.includes('\\u');
   }
 
   /** The verdict on line `index` of the open block. */
@@ -73,7 +78,7 @@ export class Judge {
     if (!this.#isUtf8 && !isUtf8(lines.bytes.subarray(start, end))) {
       return refuse('invalid_utf8', 'encoding', 'the bytes are not valid UTF-8');
     }
-    return this.#judgeText(this.#text(start, end));
+    return this.#judgeText(this.#text(start, end), start, end);
   }
 
   /** The event of a line that has passed, with numbers as exact as in its text. */
@@ -86,7 +91,7 @@ export class Judge {
     return this.#ascii === undefined ? this.#lines.bytes.toString('utf8', start, end) : this.#ascii.slice(start, end);
   }
 
-  #judgeText(text: string): Judgement {
+  #judgeText(text: string, start: number, end: number): Judgement {
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -96,8 +101,8 @@ export class Judge {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return refuse('not_an_object', 'type', 'an event must be a JSON object');
     }
-    const { depth } = this.#options.limits;
-    if (isDeeper(value, depth)) return refuse('too_deep', 'depth', `nested deeper than ${depth} levels`);
+    const fault = this.#structuralFault(value, text, start, end);
+    if (fault !== undefined) return fault;
 
     const schema = this.#schemaOf(value);
     if (!('accepts' in schema)) return schema;
@@ -109,6 +114,17 @@ export class Judge {
     this.escapes = this.#mayEscape && text.includes('\\u');
     const isInexact = this.#mayLoseDigits && mayLoseDigits(Buffer.from(text), text);
     return { event: isInexact ? this.#unwrapped(parseExactly(text) as object) : event, schema };
+  }
+
+  /** What the text has and the parsed value does not show, or shows only by its depth. */
+  #structuralFault(value: object, text: string, start: number, end: number): Refusal | undefined {
+    const { depth } = this.#options.limits;
+    const strings = countStrings(value, depth);
+    if (strings === TOO_DEEP) return tooDeep(depth);
+    const escaped = this.#hasBackslash ? countEscapedQuotes(text) : 0;
+    if (countQuotes(this.#view, start, end) - escaped === 2 * strings) return undefined;
+    const errors = duplicateKeys(text, depth);
+    return errors === TOO_DEEP ? tooDeep(depth) : { code: 'duplicate_key', schema: null, errors };
   }
 
   /** `$schema` says which schema to use; it is no part of the event unless the schema declares it. */
@@ -138,6 +154,10 @@ function refuse(code: RejectionCode, keyword: string, message: string, path = ''
   return { code, schema: null, errors };
 }
 
+function tooDeep(levels: number): Refusal {
+  return refuse('too_deep', 'depth', `nested deeper than ${levels} levels`);
+}
+
 function faultyLine(fault: Fault, limit: number): Refusal {
   return fault.kind === 'too_long'
     ? refuse('line_too_long', 'maxLength', `the line has ${fault.length} bytes, more than ${limit}`)
@@ -150,22 +170,6 @@ function isBlank(bytes: Buffer, start: number, end: number): boolean {
     if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false;
   }
   return true;
-}
-
-/** Whether objects and arrays stand more than `levels` deep in each other; stops at the first that does. */
-function isDeeper(value: object, levels: number): boolean {
-  if (levels === 0) return true;
-  if (Array.isArray(value)) {
-    for (const each of value) {
-      if (typeof each === 'object' && each !== null && isDeeper(each, levels - 1)) return true;
-    }
-    return false;
-  }
-  for (const key in value) {
-    const each = (value as Record<string, unknown>)[key];
-    if (typeof each === 'object' && each !== null && isDeeper(each, levels - 1)) return true;
-  }
-  return false;
 }
 
 function shorten(value: unknown): string {
