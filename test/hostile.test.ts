@@ -21,6 +21,7 @@ const BETWEEN: [name: string, line: string | Buffer, code: string | null, keywor
   ['a NUL byte', `${good.slice(0, 5)}\0${good.slice(5)}`, 'invalid_json'],
   ['a lone CR between two objects', `${good}\r${good}`, 'invalid_json'],
   ['a lone CR inside an object', good.replace(',', ',\r'), null],
+  ['a key twice', good.replace('"event_type":1', '"event_type":2,"\\u0065vent_type":1'), 'duplicate_key', 'uniqueKeys'],
   ['NaN', good.replace('"event_type":1', '"event_type":NaN'), 'invalid_json'],
   ['a hexadecimal number', good.replace('"event_type":1', '"event_type":0x1'), 'invalid_json'],
   ['a leading zero', good.replace('"event_type":1', '"event_type":01'), 'invalid_json'],
