@@ -6,6 +6,7 @@ import { HELP } from './cli/help.ts';
 import { loadCommand } from './cli/load.ts';
 import { ExitCode } from './cli/outcome.ts';
 import { fatalText } from './cli/print.ts';
+import { replayCommand } from './cli/replay.ts';
 import { schemasCommand } from './cli/schemas.ts';
 import { serveCommands } from './cli/serve.ts';
 import { validateCommand } from './cli/validate.ts';
@@ -25,6 +26,7 @@ const program = new Command('sluice')
 serveCommands(program);
 loadCommand(program);
 validateCommand(program);
+replayCommand(program);
 schemasCommand(program);
 
 // Whoever reads our output may stop (`| head`): the work goes on, and the exit code tells how it went.

@@ -84,9 +84,9 @@ export class Loading implements Destination {
     return chunkFor(this.#chunks, schema);
   }
 
-  reject(rejection: Rejection): void {
+  reject(given: Rejection): void {
+    const rejection = this.#options.replayed?.reject(given) ?? given;
     this.#tally.reject(rejection);
-    this.#options.replayed?.reject(rejection.batchLine);
     if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#rejections.add(rejection);
     this.abortReason ??= whyAborted(this.#options.rules, this.#tally, false);
   }
