@@ -17,15 +17,26 @@ const MOST_PAUSE_MS = 1_000;
  * https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
  */
 export async function withAdvisoryLock<T>(connection: Connection, key: string, work: () => Promise<T>): Promise<T> {
-  for (let pause = PAUSE_MS; !(await tryLock(connection, key)); pause = Math.min(pause * 2, MOST_PAUSE_MS)) {
-    await sleep(pause);
-  }
+  await takeAdvisoryLock(connection, key, Number.POSITIVE_INFINITY);
   try {
     return await work();
   } finally {
     // A connection that broke has given its locks back already.
     await connection.query('SELECT pg_advisory_unlock($1)', [key]).catch(() => {});
   }
+}
+
+/**
+ * Asks for the lock until this connection holds it, which it does until it is closed or unlocks it.
+ * @returns false if that did not come to be within `patienceMs`
+ */
+export async function takeAdvisoryLock(connection: Connection, key: string, patienceMs: number): Promise<boolean> {
+  const deadline = performance.now() + patienceMs;
+  for (let pause = PAUSE_MS; !(await tryLock(connection, key)); pause = Math.min(pause * 2, MOST_PAUSE_MS)) {
+    if (performance.now() + pause > deadline) return false;
+    await sleep(pause);
+  }
+  return true;
 }
 
 async function tryLock(connection: Connection, key: string): Promise<boolean> {

@@ -11,12 +11,14 @@ import Fastify, {
 import type { Logger } from 'pino';
 import { databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
+import { Admission } from './intake/admission.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
 import { evolutionRoutes } from './routes/evolution.ts';
 import { healthRoutes } from './routes/health.ts';
 import { reconciliationRoutes } from './routes/reconciliation.ts';
+import { rejectionRoutes } from './routes/rejections.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { settleRoutes } from './routes/settle.ts';
 import type { Service } from './service.ts';
@@ -76,10 +78,12 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   server.removeContentTypeParser(['application/json', 'text/plain']);
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
-  eventRoutes(server, app);
+  const admission = new Admission(app.config.limits.batches);
+  eventRoutes(server, app, admission);
   batchRoutes(server, app);
   settleRoutes(server, app);
   reconciliationRoutes(server, app);
+  rejectionRoutes(server, app, admission);
   schemaRoutes(server, app);
   evolutionRoutes(server, app);
   healthRoutes(server, app);

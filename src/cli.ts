@@ -7,6 +7,7 @@ import { loadCommand } from './cli/load.ts';
 import { ExitCode } from './cli/outcome.ts';
 import { fatalText } from './cli/print.ts';
 import { reconcileCommand } from './cli/reconcile.ts';
+import { replayCommand } from './cli/replay.ts';
 import { retentionCommand } from './cli/retention.ts';
 import { schemasCommand } from './cli/schemas.ts';
 import { serveCommands } from './cli/serve.ts';
@@ -28,6 +29,7 @@ serveCommands(program);
 loadCommand(program);
 validateCommand(program);
 reconcileCommand(program);
+replayCommand(program);
 schemasCommand(program);
 retentionCommand(program);
 

@@ -23,6 +23,11 @@ const SQLSTATE = {
   undefinedTable: '42P01',
 } as const;
 
+export const UNIQUE_VIOLATION = '23505';
+
+/** Dates without a zone must mean the same everywhere, and a lock must never be waited for without end. */
+const SESSION = "SET timezone = 'UTC'; SET lock_timeout = '10s'; SET client_min_messages = 'warning'";
+
 /** Opens the pool. No connection is made before the first query. */
 export function openDatabase({ url, poolSize }: DatabaseSettings): Database {
   return knex({
@@ -31,12 +36,8 @@ export function openDatabase({ url, poolSize }: DatabaseSettings): Database {
     pool: {
       min: 0,
       max: poolSize,
-      // Dates without a zone must mean the same everywhere, and a lock must never be waited for without end.
       afterCreate: (connection: Connection, done: (error: unknown, connection: Connection) => void) => {
-        connection.query(
-          "SET timezone = 'UTC'; SET lock_timeout = '10s'; SET client_min_messages = 'warning'",
-          (error) => done(error, connection),
-        );
+        connection.query(SESSION, (error) => done(error, connection));
       },
     },
     acquireConnectionTimeout: 10_000,
@@ -60,6 +61,21 @@ export async function borrow<T>(db: Database, use: (connection: Connection) => P
     throw error;
   } finally {
     await db.client.releaseConnection(connection);
+  }
+}
+
+/**
+ * Runs `use` on a connection beside the pool, closed afterwards: for what holds it long while others need the pool's. A
+ * lock or transaction that is open then ends with it.
+ */
+export async function connectApart<T>(db: Database, use: (connection: Connection) => Promise<T>): Promise<T> {
+  // knex puts a listener for its errors on it.
+  const connection: Connection = await db.client.acquireRawConnection();
+  try {
+    await connection.query(SESSION);
+    return await use(connection);
+  } finally {
+    await connection.end().catch(() => {});
   }
 }
 

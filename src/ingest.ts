@@ -20,20 +20,37 @@ import type { Destination, Ending } from './load/destination.ts';
 import type { Claim } from './load/idempotency.ts';
 import { Loading } from './load/loading.ts';
 import type { FileRecord, StoredAnswer } from './load/record.ts';
+import type { Replayed } from './load/replayed.ts';
 import type { LineError, Refusal } from './model.ts';
 import type { AbortRules } from './report/abort.ts';
 import { DRY_RUN_REJECTIONS, Tally } from './report/tally.ts';
 import type { Registry, SchemaVersion } from './schema/registry.ts';
 
+/** One file of an upload: bytes that are to be cut into lines, or lines as they were stored. */
+/** Bytes of rows before room is made within a block of lines: written out, `1e131071` has 131,072 digits. */
+const MOST_ROW_BYTES = 16 * 1024 * 1024;
+
 /** One file of an upload. */
-export interface UploadFile {
+export type UploadFile = ByteFile | LinesFile;
+
+interface FileFacts {
   /** Set where the upload may have several files. */
   name: string | null;
+  /** What was received for it, once all of it has been read. */
+  received(): { bytes: number; sha256: string };
+}
+
+interface ByteFile extends FileFacts {
   format: 'ndjson' | 'json';
   /** The content, decompressed. */
   chunks: AsyncIterable<Buffer>;
-  /** What was received for it, once `chunks` has ended. */
-  received(): { bytes: number; sha256: string };
+}
+
+export interface LinesFile extends FileFacts {
+  format: 'lines';
+  /** The version to judge them by where the upload names none; null: each event's own `$schema` decides. */
+  schema: SchemaVersion | null;
+  blocks: AsyncIterable<Lines>;
 }
 
 export interface Upload {
@@ -52,6 +69,8 @@ export interface Upload {
   full: boolean;
   claim: Claim | null;
   files: AsyncIterable<UploadFile>;
+  /** Set where the lines are stored rejections. */
+  replayed?: Replayed;
 }
 
 export interface IngestContext {
@@ -76,7 +95,9 @@ export function ingest(upload: Upload, context: IngestContext): Promise<StoredAn
   const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
   const resolve = (schema: string) => registry.resolve(schema);
   const options = { batchId, receivedAt, dryRun, claim, process, rules, schemaParameter, resolve };
-  return run(new Batch(upload, context, tally, new Loading(db, tally, options)), upload.files, () => onLost(batchId));
+  const { replayed } = upload;
+  const loading = new Loading(db, tally, replayed === undefined ? options : { ...options, replayed });
+  return run(new Batch(upload, context, tally, loading), upload.files, () => onLost(batchId));
 }
 
 /** The pipeline itself, whatever the destination. */
@@ -85,13 +106,15 @@ export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost
   let hasBegun = false;
   try {
     for await (const file of files) {
-      const framing = batch.open(file);
-      for await (const chunk of file.chunks) {
+      for await (const block of batch.open(file)) {
         hasBegun = true;
-        for (const lines of framing.push(chunk)) batch.judge(lines);
-        if (destination.isFull) await destination.relieve();
+        for (const lines of block) {
+          for (let from = 0; from < lines.count; ) {
+            from = batch.judge(lines, from);
+            if (destination.isFull) await destination.relieve();
+          }
+        }
       }
-      for (const lines of framing.end()) batch.judge(lines);
       batch.close(file);
     }
     batch.expectLines();
@@ -112,7 +135,7 @@ export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost
 export async function fingerprintOf(upload: Pick<Upload, 'files' | 'parameters'>): Promise<Buffer> {
   const files: { sha256: string }[] = [];
   for await (const file of upload.files) {
-    for await (const _ of file.chunks);
+    for await (const _ of file.format === 'lines' ? file.blocks : file.chunks);
     files.push(file.received());
   }
   return fingerprint(upload.parameters, files);
@@ -146,13 +169,14 @@ export class Batch {
     this.destination = destination;
   }
 
-  /** Begins a file; its lines are counted from 1. */
-  open(file: UploadFile): Framing {
+  /** Begins a file; its lines are counted from 1. They come in blocks, each valid until the next. */
+  open(file: UploadFile): AsyncIterable<Iterable<Lines>> {
     const { limits, registry } = this.#context;
     this.#file = file;
     this.#linesBefore = this.#tally.received;
-    this.#judge = new Judge({ registry, schema: this.#rules.schema, limits }, file.format === 'ndjson');
-    return file.format === 'ndjson' ? new NdjsonFraming(limits.lineBytes) : new JsonFraming(limits.lineBytes);
+    const schema = this.#rules.schema ?? (file.format === 'lines' ? file.schema : null);
+    this.#judge = new Judge({ registry, schema, limits }, file.format === 'ndjson');
+    return file.format === 'lines' ? singly(file.blocks) : framed(file, limits.lineBytes);
   }
 
   close(file: UploadFile): void {
@@ -165,8 +189,12 @@ export class Batch {
     });
   }
 
-  /** Every line gets exactly one verdict here. */
-  judge(lines: Lines): void {
+  /**
+   * Every line gets exactly one verdict here.
+   * @param from the first line that has none yet
+   * @returns the next one: behind the last, unless rows have become so large that room has to be made first
+   */
+  judge(lines: Lines, from: number): number {
     const judge = this.#judge!;
     const tally = this.#tally;
     const source: Source = {
@@ -175,8 +203,8 @@ export class Batch {
       bytes: lines.bytes,
       offset: lines.offset,
     };
-    judge.open(lines);
-    for (let index = 0; index < lines.count; index++) {
+    if (from === 0) judge.open(lines);
+    for (let index = from; index < lines.count; index++) {
       const batchLine = ++tally.received;
       const judgement = judge.judge(index);
       if (judgement === 'blank') {
@@ -191,12 +219,14 @@ export class Batch {
         if (fault === undefined) {
           chunk.add(source, schema, lines.starts[index]!, lines.ends[index]!, batchLine);
           tally.pass(schema.id, batchLine - this.#linesBefore);
+          if (chunk.rows.length > MOST_ROW_BYTES) return index + 1;
         } else {
           const refusal: Refusal = { code: 'unstorable_value', schema: schema.id, errors: [fault] };
           this.#reject(refusal, source, lines, index, batchLine);
         }
       }
     }
+    return lines.count;
   }
 
   /** @throws {Problem} `empty_body` if there was no line at all */
@@ -229,7 +259,7 @@ export class Batch {
     const { limits } = this.#context;
     const start = lines.starts[index]!;
     const end = lines.ends[index]!;
-    const length = lines.fault?.kind === 'too_long' ? lines.fault.length : end - start;
+    const length = lines.fault !== undefined && 'length' in lines.fault ? lines.fault.length : end - start;
     const { file, linesBefore, offset, bytes } = source;
     this.destination.reject({
       ...refusal,
@@ -242,6 +272,16 @@ export class Batch {
       raw: bytes.subarray(start, Math.min(end, start + limits.lineBytes)),
     });
   }
+}
+
+async function* framed({ format, chunks }: ByteFile, lineBytes: number): AsyncGenerator<Iterable<Lines>> {
+  const framing: Framing = format === 'ndjson' ? new NdjsonFraming(lineBytes) : new JsonFraming(lineBytes);
+  for await (const chunk of chunks) yield framing.push(chunk);
+  yield framing.end();
+}
+
+async function* singly(blocks: AsyncIterable<Lines>): AsyncGenerator<Iterable<Lines>> {
+  for await (const lines of blocks) yield [lines];
 }
 
 const encoders = new WeakMap<SchemaVersion, Encode>();

@@ -256,6 +256,22 @@ t.test('with a server', async (t) => {
     return { status: response.status, headers: response.headers, type, body };
   }
 
+  await t.test('rejections are replayed as the examples say', async (t) => {
+    const body = doc.components.examples.mixed_lines.value;
+    await exchange(t, postEvents, '/v1/events', { body, headers: { 'content-type': 'application/x-ndjson' } });
+    const operation = operations.find(({ at }) => at.value.operationId === 'replayRejections')!;
+    const media = under(operation.at, 'requestBody', 'content', 'application/json');
+    for (const [name, example] of children(media, 'examples')) {
+      const answer = await exchange(t, operation, operation.path, {
+        body: JSON.stringify(example.value.value),
+        headers: { 'content-type': 'application/json' },
+      });
+      const expected = answerExample(operation, name);
+      t.equal(answer.status, expected.status, name);
+      t.same(timeless(answer.body), timeless(expected.value), name);
+    }
+  });
+
   for (const [type, media] of children(under(postEvents.at, 'requestBody'), 'content')) {
     for (const [name, example] of children(media, 'examples')) {
       await t.test(`the upload called ${name} as ${type} gets the answer called ${name}`, async (t) => {
@@ -425,6 +441,17 @@ t.test('with a server', async (t) => {
         'invalid_body',
         { body: '{"why":"x"}', headers: json },
       ],
+      ['listRejections', '/v1/rejections?code=x', 'invalid_parameter'],
+      ['listRejections', '/v1/rejections?cursor=x', 'invalid_parameter'],
+      ['replayRejections', '/v1/rejections/replay', 'unsupported_media_type', { body: '{}' }],
+      ['replayRejections', '/v1/rejections/replay', 'invalid_body', { body: '{}', headers: json }],
+      ['replayRejections', '/v1/rejections/replay?dry_run=true', 'invalid_parameter', { body: '{}', headers: json }],
+      [
+        'replayRejections',
+        '/v1/rejections/replay',
+        'unknown_schema',
+        { body: '{"filter":{},"schema":"x"}', headers: json },
+      ],
       ['getSubject', '/v1/schemas/no_such_subject', 'schema_not_found'],
       ['listVersions', '/v1/schemas/no_such_subject/versions', 'schema_not_found'],
       ['getSchema', '/v1/schemas/user_event/versions/9.9.9', 'schema_not_found'],
@@ -577,7 +604,7 @@ function timeless(value: Tree): Tree {
   if (typeof value === 'string') return /^\{"line"/.test(value) ? linesOf(value) : value;
   return JSON.parse(JSON.stringify(value), (key, each) => {
     if (key === 'batch_id' || key === 'next_cursor') return typeof each;
-    if (['received_at', 'checked_at', 'at'].includes(key)) return each.length;
+    if (['received_at', 'checked_at', 'at', 'replay_of'].includes(key)) return each.length;
     if (key === 'duration_ms') return typeof each;
     if (key === 'links') return Object.keys(each);
     // V8 words its complaints about JSON differently from version to version.

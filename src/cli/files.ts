@@ -22,15 +22,29 @@ export async function forEachFile(
   handle: Handle,
 ): Promise<void> {
   if (names.filter((name) => name === STDIN).length > 1) command.error(FAULTS.stdinTwice);
+  const outcomes: Outcome[] = [];
+  await forEachSource(command, names, options, async (name) => {
+    const outcome = await handleFile(name, rejectedIn(outcomes), handle);
+    outcomes.push(outcome);
+    return outcome;
+  });
+  if (names.length > 1 && !options.json) process.stdout.write(totalText(outcomes));
+}
+
+/** Prints what `handle` makes of each source, writes the report file, and sets the process's exit code. */
+export async function forEachSource(
+  command: Command,
+  names: readonly string[],
+  options: OutputOptions,
+  handle: (name: string) => Promise<Outcome>,
+): Promise<void> {
   const cannotWrite = (error: unknown): never => command.error(reportFault(options.report!, error));
   const file =
     options.report === undefined ? undefined : await ReportFile.open(options.report, names.length).catch(cannotWrite);
 
-  const outcomes: Outcome[] = [];
   let worst: number = ExitCode.Fine;
   for (const name of names) {
-    const outcome = await handleFile(name, rejectedIn(outcomes), handle);
-    outcomes.push(outcome);
+    const outcome = await handle(name);
     show(name, outcome, options);
     worst = Math.max(worst, exitCodeOf(outcome));
     const fault = await file?.write(name, outcome).catch(cannotWrite);
@@ -40,7 +54,6 @@ export async function forEachFile(
     }
   }
   await file?.close().catch(cannotWrite);
-  if (names.length > 1 && !options.json) process.stdout.write(totalText(outcomes));
   process.exitCode = worst;
 }
 

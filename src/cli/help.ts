@@ -6,7 +6,7 @@ export const HELP = {
   program: 'Sluice takes events over HTTP, loads the valid ones into Postgres and tells what became of each line.',
   afterError: '(try --help)',
   exitCodes: `
-Exit codes of load and validate (schemas … --help and reconcile --help tell their own):
+Exit codes of load, validate and replay (schemas … --help and reconcile --help tell their own):
   0  every line is fine
   1  some lines were rejected, or the batch is held by a check
   2  failed: nothing of at least one file was stored
@@ -45,6 +45,16 @@ Examples:
   sluice load --dry-run --report report.json events.ndjson
   zstdcat events.zst | sluice load -
 Exit codes: 0 every line is fine, 1 some lines were rejected or the batch is held, 2 failed.`,
+  replay: `
+Stored rejections that no replay has taken yet are judged once more, as a new batch: those that pass are loaded, each
+once, and the others stay where they are. Without a filter that is all of them. PATCH is a JSON Patch (RFC 6902), applied
+to each line before it is judged; - is standard input.
+
+Examples:
+  sluice replay --dry-run --schema user_event
+  sluice replay --batch 019c8a7e-5b1c-7d43-a2c0-6f1d2b3e4a50
+  echo '[{"op":"remove","path":"/debug"}]' | sluice replay --path /debug --patch -
+Exit codes: 0 all of them are loaded (or there are none), 1 some are not, or they are held by a check, 2 failed.`,
   validate: `
 The same verdicts as the server's, without a server and without a database. Lines that only a database can judge
 (duplicates) pass.

@@ -30,12 +30,7 @@ export function loadCommand(program: Command): void {
     .description('send files to a running server')
     .argument('<FILE...>', 'NDJSON files, plain or gzipped; - is standard input')
     .option('--schema <REF>', 'check every line against this: user_event, user_event/1 or user_event/1.0.0')
-    .addOption(
-      new Option('--url <URL>', 'where the server listens')
-        .env('SLUICE_URL')
-        .default(new URL(DEFAULT_URL), DEFAULT_URL)
-        .argParser(parseUrl),
-    )
+    .addOption(urlOption())
     .addOption(
       new Option('--on-error <WHAT>', 'abort: one rejected line, and nothing of its file is stored').choices([
         'continue',
@@ -60,9 +55,14 @@ export function loadCommand(program: Command): void {
     });
 }
 
-async function load(upload: Upload, url: URL): Promise<Outcome> {
+function load(upload: Upload, url: URL): Promise<Outcome> {
+  return outcomeFrom(url, () => uploadEvents(url, upload));
+}
+
+/** What came of a request that is answered with a report, or why there is no answer. */
+export async function outcomeFrom(url: URL, ask: () => Promise<UploadAnswer>): Promise<Outcome> {
   try {
-    return outcomeOf(await uploadEvents(url, upload), url);
+    return outcomeOf(await ask(), url);
   } catch (error) {
     if (error instanceof ConnectionError) return { error: connectionFault(error, url) };
     if (error instanceof UnexpectedAnswer) return { error: unexpectedAnswer(error, url) };
@@ -89,6 +89,14 @@ function outcomeOf(answer: UploadAnswer, url: URL): Outcome {
   const { report } = answer;
   if (report.links.rejections === undefined || report.lines.rejected === 0) return { report };
   return { report, rejections: () => rejectionLines(url, report.batch_id) };
+}
+
+/** The option that says which server is meant. */
+export function urlOption(): Option {
+  return new Option('--url <URL>', 'where the server listens')
+    .env('SLUICE_URL')
+    .default(new URL(DEFAULT_URL), DEFAULT_URL)
+    .argParser(parseUrl);
 }
 
 function parseUrl(text: string): URL {

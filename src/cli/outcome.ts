@@ -21,7 +21,9 @@ const NOTHING_KEPT: readonly Report['status'][] = ['rejected', 'aborted', 'disca
 
 export function exitCodeOf(outcome: Outcome): number {
   if ('error' in outcome) return ExitCode.Failed;
-  const { status, lines } = outcome.report;
+  const { status, lines, replay_of } = outcome.report;
+  // What a replay rejects stays stored as it was: nothing failed.
+  if (status === 'rejected' && replay_of !== undefined) return ExitCode.Rejections;
   if (NOTHING_KEPT.includes(status)) return ExitCode.Failed;
   return status === 'held' || lines.rejected > 0 ? ExitCode.Rejections : ExitCode.Fine;
 }

@@ -120,10 +120,15 @@ export const FAULTS = {
   stdinTwice: "error: '-' (standard input) can be read only once",
   oneKeyOneFile: 'error: --idempotency-key names one batch, and each FILE is a batch: give it with a single FILE',
   terminalInput: 'sluice: reading events from the terminal; end with Ctrl-D\n',
+  terminalPatch: 'sluice: reading the patch from the terminal; end with Ctrl-D\n',
 } as const;
 
 export function reportFault(path: string, error: unknown): string {
   return `error: the report cannot be written to ${visible(path)}: ${visible(messageOf(error))}`;
+}
+
+export function patchFault(path: string, fault: string): string {
+  return `error: the patch ${sourceName(path)}: ${fault}`;
 }
 
 /** A report file without all its rejections. */
@@ -137,7 +142,8 @@ export function fatalText(error: unknown): string {
   return `sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
 }
 
-function statusText({ status, reason, batch_id: id }: Report, colors: Colors): string {
+function statusText({ status, reason, batch_id: id, lines, replay_of }: Report, colors: Colors): string {
+  if (replay_of?.length === 0 && lines.received === 0) return 'nothing to replay';
   const because = reason === undefined ? '' : ` (${visible(reason)})`;
   switch (status) {
     // No batch that anybody could look up.

@@ -181,6 +181,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/rejections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rejected lines of all batches, newest first
+         * @description The quarantine: every rejected line that is stored, with its bytes and what became of it. A line that a replay
+         *     rejected once more is in it once, as it first came; that replay's own report has the new reasons.
+         *
+         *     A page ends early where its lines have about 8 MiB.
+         */
+        get: operations["listRejections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rejections/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge stored lines once more, and load those that pass
+         * @description Takes the stored bytes of every rejection that the filter selects and that no replay has taken yet, oldest
+         *     first, through the same steps as an upload, as a batch of its own (`replay_of`). Lines that pass are in the
+         *     final table with its commit, and never again; the others stay where they are. With several batches of origin
+         *     each of them is a file of the new batch, called by its id.
+         *
+         *     Which schema a line is checked against: `schema`, else the `schema` parameter of the upload that it came with,
+         *     else the event's own `$schema`, else the only subject.
+         *
+         *     `patch` is applied to each line first. A line that it does not fit is rejected (`patch_failed`); one that is not
+         *     JSON is left as it is. Numbers that it does not touch keep their value whatever their size. A line of which only
+         *     the beginning is stored cannot be replayed.
+         *
+         *     One replay at a time runs in a database; another one waits for up to 30 s. A replay that has begun goes on
+         *     without its client: its batch is among `/v1/batches`.
+         */
+        post: operations["replayRejections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/schemas": {
         parameters: {
             query?: never;
@@ -292,8 +348,8 @@ export interface paths {
         /**
          * Ask what a document would mean as the next version
          * @description Compares the candidate with the versions that the mode demands, and runs it on stored events: the newest final
-         *     rows of the table that it would share, and the newest rejections with the code `schema_violation`, at most
-         *     1,000 of each, without those of more than 64 KiB. Nothing is written.
+         *     rows of the table that it would share, and the newest rejections with the code `schema_violation` that no
+         *     replay has taken, at most 1,000 of each, without those of more than 64 KiB. Nothing is written.
          *
          *     Rows are put together again from their columns: instants are in UTC and rounded to microseconds, so a `pattern`
          *     on a date-time may judge them differently from what was sent.
@@ -556,6 +612,102 @@ export interface components {
             retryable: boolean;
             errors: components["schemas"]["LineError"][];
             origin?: components["schemas"]["Origin"];
+            replayed_by?: components["schemas"]["ReplayedBy"];
+        };
+        /** @description A JSON Pointer (RFC 6901); empty for the event itself */
+        Pointer: string;
+        /**
+         * @description `stored`: no replay has taken it. `pending`: one has, and is held. `rescued`: one has loaded it
+         * @enum {string}
+         */
+        RejectionState: "stored" | "pending" | "rescued";
+        /** @description The replay that has taken the line, and the number of the line in it */
+        ReplayedBy: {
+            /** Format: uuid */
+            batch_id: string;
+            line: number;
+            /**
+             * @description Of that batch
+             * @enum {string}
+             */
+            status: "promoted" | "held";
+        };
+        ReplayOrder: {
+            /** @description Which rejections; `{}` is all of them. What is given has to hold together */
+            filter: {
+                /** @description Of the schema that refused the line */
+                subject?: components["schemas"]["Subject"];
+                code?: components["schemas"]["RejectionCode"];
+                /** @description Of an error */
+                path?: components["schemas"]["Pointer"];
+                /** @description Of an error; with `path` of the same one */
+                keyword?: string;
+                /** Format: uuid */
+                batch_id?: string;
+                /** @description Received at this time or later; a date alone is its first moment in UTC */
+                from?: string;
+                /** @description Received before this time; a date alone is its first moment in UTC */
+                to?: string;
+            };
+            /**
+             * @description What every line is checked against: a subject (its newest version), `subject/1` (newest 1.x.y) or
+             *     `subject/1.2.0`
+             */
+            schema?: string;
+            /**
+             * @description A JSON Patch (RFC 6902) for every line. It reaches no member called `__proto__`, `constructor` or
+             *     `prototype`, and its copies add at most as many bytes as a line may have
+             */
+            patch?: components["schemas"]["PatchOperation"][];
+            /**
+             * @description Judge and report, store nothing
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        PatchOperation: {
+            /** @enum {string} */
+            op: "add" | "remove" | "replace" | "move" | "copy" | "test";
+            path: components["schemas"]["Pointer"];
+            /** @description Of `move` and `copy` */
+            from?: components["schemas"]["Pointer"];
+            /** @description Of `add`, `replace` and `test` */
+            value?: unknown;
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description A stored rejection, its batch, and what became of it */
+        ListedRejection: ({
+            /** Format: uuid */
+            batch_id: string;
+            /** Format: date-time */
+            received_at: string;
+            state: components["schemas"]["RejectionState"];
+            raw?: string;
+            raw_base64?: string;
+            /**
+             * @description The line was longer than allowed; only its beginning is kept
+             * @constant
+             */
+            raw_truncated?: true;
+        } & components["schemas"]["RejectionFacts"]) & (unknown | unknown);
+        RejectionPage: {
+            items: components["schemas"]["ListedRejection"][];
+            /** @description Null on the last page */
+            next_cursor: string | null;
+        };
+        /** @description What became of the batch's rejections */
+        ReplayedLines: {
+            /** @description Loaded by a replay */
+            rescued: components["schemas"]["Count"];
+            /** @description In a replay that is held */
+            pending: components["schemas"]["Count"];
+            /** @description The replays, oldest first */
+            by: {
+                /** Format: uuid */
+                batch_id: string;
+                lines: number;
+            }[];
         };
         /** @description In a replay: the stored rejection that the line was, by its batch and its line number there */
         Origin: {
@@ -598,6 +750,11 @@ export interface components {
             file?: string;
             verdict: components["schemas"]["Verdict"];
             code?: components["schemas"]["RejectionCode"];
+            /**
+             * Format: uuid
+             * @description The replay that has rescued the line since, or is held with it
+             */
+            replayed_by?: string;
         };
         BatchFacts: {
             /** Format: uuid */
@@ -677,6 +834,7 @@ export interface components {
         /** @description A stored report without its rejections */
         BatchItem: {
             status: components["schemas"]["BatchStatus"];
+            replayed?: components["schemas"]["ReplayedLines"];
             /** Format: date-time */
             received_at: string;
         } & components["schemas"]["BatchFacts"];
@@ -801,7 +959,7 @@ export interface components {
          * @description Stable; a retired code is never used for anything else
          * @enum {string}
          */
-        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
+        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "replay_running" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -1605,6 +1763,200 @@ export interface operations {
             503: components["responses"]["DatabaseUnavailable"];
         };
     };
+    listRejections: {
+        parameters: {
+            query?: {
+                /** @description Items on a page, at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before. What is rejected meanwhile moves no page */
+                cursor?: string;
+                /** @description Only lines that a schema of this subject refused */
+                subject?: components["schemas"]["Subject"];
+                /** @description Only lines refused with this code */
+                code?: components["schemas"]["RejectionCode"];
+                /** @description Only lines with an error at this JSON Pointer */
+                path?: components["schemas"]["Pointer"];
+                /** @description Only lines with an error by this rule; together with `path` it has to be the same error */
+                keyword?: string;
+                /** @description Only lines of this batch */
+                batch_id?: string;
+                /** @description Only lines of batches received at this time or later; a date alone is its first moment in UTC */
+                from?: string;
+                /** @description Only lines of batches received before this time; a date alone is its first moment in UTC */
+                to?: string;
+                /** @description Only lines that are in this state */
+                state?: components["schemas"]["RejectionState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectionPage"];
+                };
+            };
+            400: components["responses"]["InvalidParameter"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
+        };
+    };
+    replayRejections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayOrder"];
+            };
+        };
+        responses: {
+            /** @description A dry run, or there was nothing to replay. Nothing is stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Every line was accepted (or is a duplicate) and is in the final table */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotedReport"];
+                };
+            };
+            /**
+             * @description A check failed. The batch is held in stage, and its lines are `pending`: promoting it rescues them,
+             *     discarding it sets them free for another replay
+             */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldReport"];
+                };
+            };
+            /** @description Some lines were accepted and are in the final table, some were rejected again */
+            207: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotedReport"];
+                };
+            };
+            /**
+             * @description The body is not what this address takes, a parameter is given, or there is no such schema. Nothing was
+             *     replayed
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 400;
+                        /** @enum {unknown} */
+                        code?: "invalid_body" | "invalid_parameter" | "unknown_schema" | "incomplete_body" | "bad_request";
+                    };
+                };
+            };
+            408: components["responses"]["BodyTimeout"];
+            /** @description Another replay is under way; nothing was stored */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 409;
+                        /** @constant */
+                        code?: "replay_running";
+                    };
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedBody"];
+            /** @description No line was accepted, or there were more rejections than a batch may have. Nothing is in the final table */
+            422: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusedReport"];
+                };
+            };
+            /** @description Too many uploads and replays at once; nothing was stored */
+            429: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 429;
+                        /** @constant */
+                        code?: "too_many_batches";
+                    };
+                };
+            };
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            /** @description Not now; nothing was stored */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 503;
+                        /** @enum {unknown} */
+                        code?: "database_unavailable" | "database_busy" | "shutting_down";
+                    };
+                };
+            };
+            /** @description Postgres has no room left; nothing was stored */
+            507: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @constant */
+                        status?: 507;
+                        /** @constant */
+                        code?: "storage_full";
+                    };
+                };
+            };
+        };
+    };
     listSubjects: {
         parameters: {
             query?: never;
@@ -1781,10 +2133,15 @@ export interface operations {
                         /** @constant */
                         status: "registered";
                         /**
-                         * @description How many of the subject's newest stored rejections (at most 1,000, with the code
-                         *     `schema_violation`) it would take; null where that could not be found out
+                         * @description How many of the subject's stored rejections (with the code `schema_violation`, and not replayed
+                         *     yet) it would take, of those that were looked at; null where that could not be found out
                          */
                         rescued: number | null;
+                        /**
+                         * @description How many of them were looked at: all, newest first, or as many as there was time for (about
+                         *     100,000, or 5 s). Those of more than 64 KiB are left out
+                         */
+                        rejections_checked: number;
                     };
                 };
             };

@@ -9,6 +9,7 @@ import { connectPatiently } from './patient-socket.ts';
 
 export type Report = components['schemas']['Report'];
 export type ProblemDocument = components['schemas']['Problem'];
+type ReplayOrder = components['schemas']['ReplayOrder'];
 type UploadParameters = NonNullable<operations['postEvents']['parameters']['query']>;
 
 export interface Upload extends UploadParameters {
@@ -59,7 +60,10 @@ export function sluiceClient(url: URL): Client<paths> {
  * @throws whatever `body` throws; the upload is then cut off, so that nothing of it is stored
  */
 export async function uploadEvents(url: URL, upload: Upload): Promise<UploadAnswer> {
-  const request = openRequest(url, upload);
+  return answerTo(openUpload(url, upload), upload.body);
+}
+
+async function answerTo(request: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<UploadAnswer> {
   try {
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       request.once('response', resolve);
@@ -67,11 +71,28 @@ export async function uploadEvents(url: URL, upload: Upload): Promise<UploadAnsw
     });
     // The body may fail first; whoever awaits `answered` still sees its rejection.
     answered.catch(() => {});
-    await send(request, upload.body);
+    await send(request, body);
     return await readAnswer(await answered);
   } finally {
     request.destroy();
   }
+}
+
+/**
+ * Replays stored rejections, and waits for the answer as {@link uploadEvents} does.
+ * @param patch JSON text: parsing it would change numbers that no double holds
+ * @throws as {@link uploadEvents}
+ */
+export async function replayRejections(
+  url: URL,
+  order: Omit<ReplayOrder, 'patch'>,
+  patch?: string,
+): Promise<UploadAnswer> {
+  const text = JSON.stringify(order);
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(patch === undefined ? text : `${text.slice(0, -1)},"patch":${patch}}`);
+  }
+  return answerTo(open(addressOf(url, 'v1/rejections/replay'), 'application/json'), body());
 }
 
 /** The lines of `GET /v1/batches/{id}/rejections`, each one JSON text. */
@@ -93,20 +114,26 @@ export async function* rejectionLines(url: URL, batchId: string): AsyncGenerator
   }
 }
 
-function openRequest(url: URL, upload: Upload): ClientRequest {
+function openUpload(url: URL, upload: Upload): ClientRequest {
   const { body: _, contentEncoding, idempotencyKey, ...parameters } = upload;
-  const target = new URL('v1/events', url.href.endsWith('/') ? url : `${url.href}/`);
+  const target = addressOf(url, 'v1/events');
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) target.searchParams.set(name, String(value));
   }
+  return open(target, 'application/x-ndjson', {
+    ...(contentEncoding && { 'Content-Encoding': contentEncoding }),
+    ...(idempotencyKey && { 'Idempotency-Key': idempotencyKey }),
+  });
+}
+
+function addressOf(url: URL, path: string): URL {
+  return new URL(path, url.href.endsWith('/') ? url : `${url.href}/`);
+}
+
+function open(target: URL, contentType: string, headers: Record<string, string> = {}): ClientRequest {
   const options = {
     method: 'POST',
-    headers: {
-      'Content-Type': 'application/x-ndjson',
-      Accept: 'application/json, application/problem+json',
-      ...(contentEncoding && { 'Content-Encoding': contentEncoding }),
-      ...(idempotencyKey && { 'Idempotency-Key': idempotencyKey }),
-    },
+    headers: { 'Content-Type': contentType, Accept: 'application/json, application/problem+json', ...headers },
   } as const;
   // A connection of its own in both cases, without the idle timeout of the shared agent.
   return target.protocol === 'https:'

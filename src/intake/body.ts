@@ -36,7 +36,7 @@ export function uploadFiles(request: FastifyRequest, limits: Limits): AsyncItera
 
 async function* singleFile(
   raw: IncomingMessage,
-  format: UploadFile['format'],
+  format: 'ndjson' | 'json',
   decompressor: ReturnType<typeof bodyDecompressor>,
   limits: Limits,
 ): AsyncGenerator<UploadFile> {

@@ -64,6 +64,29 @@ export function parseExactly(text: string): unknown {
   );
 }
 
+const MINUS_ZERO = /[[,:\s]-0/;
+
+/**
+ * Parses valid JSON of which {@link printMarked} prints every number with the value that it has in the text: what
+ * JSON.parse would change is a string that stands for the number. Equal numbers written alike are equal strings.
+ * @param bytes the same text as UTF-8
+ */
+export function parseMarked(text: string, bytes: Buffer = Buffer.from(text)): unknown {
+  if (!mayLoseDigits(bytes, text) && !MINUS_ZERO.test(text)) return JSON.parse(text);
+  const marked = text.replace(STRING_OR_NUMBER, (token) =>
+    token.charCodeAt(0) === 0x22 || (isSafe(token) && !Object.is(Number(token), -0)) ? token : `"${MARK}${token}"`,
+  );
+  return JSON.parse(marked);
+}
+
+const MARKED = new RegExp(`"${MARK}([-+.\\deE]+)"`, 'g');
+
+/** The JSON text of a value made of what {@link parseMarked} gave. */
+export function printMarked(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.includes(MARK) ? text.replace(MARKED, '$1') : text;
+}
+
 /** True if a double stands for the literal and for no other decimal value of its size. */
 function isSafe(literal: string): boolean {
   const value = Number(literal);

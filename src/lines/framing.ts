@@ -1,5 +1,6 @@
 // What a framing hands on: whole lines, as places in one buffer. Cutting bytes into lines never fails; what cannot be
 // a line is handed on as a faulty one and gets its verdict later.
+import type { LineError } from '../model.ts';
 
 /** Some whole lines of a file, in order. Valid until the framing is asked for more. */
 export interface Lines {
@@ -18,7 +19,11 @@ export type Fault =
   /** Longer than the limit: `bytes` holds its beginning only. */
   | { kind: 'too_long'; length: number }
   /** A place where the surrounding JSON array is broken. */
-  | { kind: 'broken'; message: string };
+  | { kind: 'broken'; message: string }
+  /** A stored line of which only the beginning was kept: `length` is what it had. */
+  | { kind: 'cut'; length: number }
+  /** A stored line that the patch of a replay does not fit. */
+  | { kind: 'unpatched'; error: LineError };
 
 export interface Framing {
   push(chunk: Buffer): Iterable<Lines>;

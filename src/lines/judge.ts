@@ -159,9 +159,16 @@ function tooDeep(levels: number): Refusal {
 }
 
 function faultyLine(fault: Fault, limit: number): Refusal {
-  return fault.kind === 'too_long'
-    ? refuse('line_too_long', 'maxLength', `the line has ${fault.length} bytes, more than ${limit}`)
-    : refuse('invalid_json', 'json', fault.message);
+  switch (fault.kind) {
+    case 'too_long':
+      return refuse('line_too_long', 'maxLength', `the line has ${fault.length} bytes, more than ${limit}`);
+    case 'cut':
+      return refuse('line_too_long', 'maxLength', `only the beginning of its ${fault.length} bytes is stored`);
+    case 'broken':
+      return refuse('invalid_json', 'json', fault.message);
+    case 'unpatched':
+      return { code: 'patch_failed', schema: null, errors: [fault.error] };
+  }
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

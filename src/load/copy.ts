@@ -1,7 +1,8 @@
 // Binary COPY.
 import { finished } from 'node:stream/promises';
-import { from as copyFrom } from 'pg-copy-streams';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Connection } from '../db.ts';
+import { type CopiedBlock, CopiedRows } from '../lines/copied.ts';
 import { stageColumns } from '../lines/encode.ts';
 import { quote } from '../sql.ts';
 import type { Chunk } from './chunk.ts';
@@ -30,4 +31,18 @@ export async function copyRows(
   if (stream.rowCount !== rows) {
     throw new Error(`COPY into ${table}: ${rows} rows sent, ${stream.rowCount} loaded`);
   }
+}
+
+/**
+ * Runs `COPY (select) TO STDOUT (FORMAT binary)`; the rows come in blocks as they arrive, each valid until the next.
+ * Postgres waits while nobody asks for more.
+ * @param fields number of columns selected
+ */
+export async function* copyOut(connection: Connection, select: string, fields: number): AsyncGenerator<CopiedBlock> {
+  const stream = connection.query(copyTo(`COPY (${select}) TO STDOUT (FORMAT binary)`));
+  // Errors come out of the iteration; one that comes after its end must not count as unhandled.
+  stream.on('error', () => {});
+  const rows = new CopiedRows(fields);
+  for await (const chunk of stream as AsyncIterable<Buffer>) yield rows.push(chunk);
+  rows.end();
 }

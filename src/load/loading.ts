@@ -82,9 +82,9 @@ export class Loading implements Destination {
     return this.#staging.chunk(schema);
   }
 
-  reject(rejection: Rejection): void {
+  reject(given: Rejection): void {
+    const rejection = this.#options.replayed?.reject(given) ?? given;
     this.#tally.reject(rejection);
-    this.#options.replayed?.reject(rejection.batchLine);
     if (this.#tally.rejected <= this.#options.rules.mostRejections) this.#records.reject(rejection);
     this.abortReason ??= whyAborted(this.#options.rules, this.#tally, false);
   }

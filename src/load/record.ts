@@ -193,7 +193,8 @@ export class RejectionRows {
   }
 }
 
-function uuidBytes(uuid: string): Buffer {
+/** The 16 bytes of a UUID. */
+export function uuidBytes(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex');
 }
 

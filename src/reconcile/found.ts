@@ -1,25 +1,12 @@
 // A batch's rows as they stand in a table now: copied out in the order of their lines, in the very format in which they
 // were copied in, so that equal rows have equal bytes.
-import { to as copyTo } from 'pg-copy-streams';
 import type { Connection } from '../db.ts';
-import { type CopiedBlock, CopiedRows, int4Field } from '../lines/copied.ts';
+import { type CopiedBlock, int4Field } from '../lines/copied.ts';
 import { FINGERPRINT_BYTES, fingerprint } from '../lines/fingerprint.ts';
+import { copyOut } from '../load/copy.ts';
 import { quote } from '../sql.ts';
 import type { RowBlock } from './expected.ts';
 import { quoted, type RowTable, receivedWithBatch } from './tables.ts';
-
-/**
- * Runs `COPY (select) TO STDOUT (FORMAT binary)`; the rows come in blocks as they arrive, each valid until the next.
- * @param fields number of columns selected
- */
-export async function* copyOut(connection: Connection, select: string, fields: number): AsyncGenerator<CopiedBlock> {
-  const stream = connection.query(copyTo(`COPY (${select}) TO STDOUT (FORMAT binary)`));
-  // Errors come out of the iteration; one that comes after its end must not count as unhandled.
-  stream.on('error', () => {});
-  const rows = new CopiedRows(fields);
-  for await (const chunk of stream as AsyncIterable<Buffer>) yield rows.push(chunk);
-  rows.end();
-}
 
 /**
  * The batch's rows in a table.

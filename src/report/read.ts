@@ -1,8 +1,8 @@
 // Stored batches, read again: lists, reports, and the verdict of every line. Long answers are read page by page, so that
 // no connection is held while a client reads slowly.
 import type { Database } from '../db.ts';
-import type { LineError, RejectionCode, Report, Verdict } from '../model.ts';
-import { reportedRejection } from './tally.ts';
+import type { RejectionCode, Report, Verdict } from '../model.ts';
+import { REJECTION_COLUMNS, REJECTIONS, type RejectionRow, storedRejection } from './rejection.ts';
 
 const PAGE = 2_000;
 
@@ -70,10 +70,20 @@ export async function listBatches(
   return { items: page.map(summary), next };
 }
 
+/** What became of a batch's rejections. */
+interface ReplayedLines {
+  /** Lines in final now, and lines of replays that are held. */
+  rescued: number;
+  pending: number;
+  /** The replays, oldest first. */
+  by: { batch_id: string; lines: number }[];
+}
+
 /** A batch's report, as it is shown now. */
 export interface StoredReport extends Report {
   /** Retention has removed rejections: their lines are still rejected, but why is no longer known. */
   rejections_expired?: true;
+  replayed?: ReplayedLines;
   received_at: string;
 }
 
@@ -85,7 +95,8 @@ export async function readBatch(db: Database, id: string): Promise<StoredReport 
   const { rejections = [], rejections_truncated = false } = row.report ?? {};
   const { links, received_at, ...head } = summarised;
   const expired = (await haveExpired(db, id)) ? { rejections_expired: true } : {};
-  return { ...head, rejections, rejections_truncated, ...expired, links, received_at } as StoredReport;
+  const replayed = await readReplayed(db, id);
+  return { ...head, rejections, rejections_truncated, ...expired, ...replayed, links, received_at } as StoredReport;
 }
 
 /** Whether rejections of the batch were removed: their lines became runs. */
@@ -97,11 +108,27 @@ async function haveExpired(db: Database, id: string): Promise<boolean> {
   return rows[0]!.expired;
 }
 
+async function readReplayed(db: Database, id: string): Promise<{ replayed?: ReplayedLines }> {
+  const { rows } = await db.raw<{ rows: { id: string; lines: number; is_held: boolean }[] }>(
+    `SELECT replay.id, count(*)::int AS lines, replay.status = 'held' AS is_held
+     FROM sluice.replays JOIN sluice.batches AS replay ON replay.id = replays.replayed_by
+     WHERE replays.batch_id = ? GROUP BY replay.id ORDER BY replay.id`,
+    [id],
+  );
+  if (rows.length === 0) return {};
+  const linesOf = (isHeld: boolean) =>
+    rows.filter(({ is_held }) => is_held === isHeld).reduce((sum, { lines }) => sum + lines, 0);
+  const by = rows.map((row) => ({ batch_id: row.id, lines: row.lines }));
+  return { replayed: { rescued: linesOf(false), pending: linesOf(true), by } };
+}
+
 export interface LineVerdict {
   line: number;
   file?: string;
   verdict: Verdict;
   code?: RejectionCode;
+  /** The batch that has rescued the line since, or holds it. */
+  replayed_by?: string;
 }
 
 /** The verdict of every line in order; undefined if there is no such batch. */
@@ -147,20 +174,21 @@ interface Run {
   last: number;
   verdict: Verdict;
   code?: RejectionCode;
+  replayed_by?: string;
 }
 
 async function* verdicts(db: Database, { id, status, files, received }: BatchRow): AsyncGenerator<LineVerdict> {
   const total = Number(received);
   // What is neither blank, duplicate nor rejected was good.
-  const rest: Pick<Run, 'verdict' | 'code'> =
+  const rest: Omit<Run, 'first' | 'last'> =
     status === 'aborted' ? { verdict: 'rejected', code: 'batch_aborted' } : { verdict: 'accepted' };
   let line = 1;
   let file = 0;
-  const emit = ({ verdict, code }: Pick<Run, 'verdict' | 'code'>): LineVerdict => {
+  const emit = ({ verdict, code, replayed_by }: Omit<Run, 'first' | 'last'>): LineVerdict => {
     while (file + 1 < files.length && line >= files[file + 1]!.first_line) file++;
     const { name, first_line } = files[file] ?? { name: null, first_line: 1 };
     const place = { line: line++ - first_line + 1, ...(name === null ? {} : { file: name }) };
-    return { ...place, verdict, ...(code === undefined ? {} : { code }) };
+    return { ...place, verdict, ...(code && { code }), ...(replayed_by && { replayed_by }) };
   };
   for await (const run of exceptions(db, id)) {
     while (line < run.first) yield emit(rest);
@@ -175,36 +203,27 @@ async function* verdicts(db: Database, { id, status, files, received }: BatchRow
  */
 async function* exceptions(db: Database, id: string): AsyncGenerator<Run> {
   for (let after = 0; ; ) {
-    const { rows } = await db.raw<{ rows: (Run & { code: RejectionCode | null })[] }>(
-      `(SELECT first_line AS first, last_line AS last, verdict, NULL AS code FROM sluice.line_runs
+    const { rows } = await db.raw<{ rows: (Run & { code: RejectionCode | null; replayed_by: string | null })[] }>(
+      `(SELECT first_line AS first, last_line AS last, verdict, NULL AS code, NULL::uuid AS replayed_by
+        FROM sluice.line_runs
         WHERE batch_id = :id AND first_line <= :after ORDER BY first_line DESC LIMIT 1)
        UNION ALL
-       (SELECT first_line, last_line, verdict, NULL FROM sluice.line_runs
+       (SELECT first_line, last_line, verdict, NULL, NULL
+        FROM sluice.line_runs
         WHERE batch_id = :id AND first_line > :after ORDER BY first_line LIMIT ${PAGE})
        UNION ALL
-       (SELECT batch_line, batch_line, 'rejected', code FROM sluice.rejections
+       (SELECT batch_line, batch_line, 'rejected', code, replayed_by
+        FROM sluice.rejections LEFT JOIN sluice.replays USING (batch_id, batch_line)
         WHERE batch_id = :id AND batch_line > :after ORDER BY batch_line LIMIT ${PAGE})
        ORDER BY first LIMIT ${PAGE}`,
       { id, after },
     );
-    for (const { first, last, verdict, code } of rows) {
-      yield { first, last, verdict, ...(code === null ? {} : { code }) };
+    for (const { code, replayed_by, ...run } of rows) {
+      yield { ...run, ...(code && { code }), ...(replayed_by && { replayed_by }) };
     }
     if (rows.length < PAGE) return;
     after = rows.at(-1)!.first;
   }
-}
-
-interface RejectionRow {
-  line: number;
-  batch_line: number;
-  file: string | null;
-  offset: string;
-  length: string;
-  code: RejectionCode;
-  schema: string | null;
-  errors: LineError[];
-  raw: Buffer;
 }
 
 /** Fewer a page than of verdicts: each may hold as much as the longest line. */
@@ -213,24 +232,12 @@ const REJECTION_PAGE = 200;
 async function* rejections(db: Database, id: string): AsyncGenerator<object> {
   for (let after = 0; ; ) {
     const { rows } = await db.raw<{ rows: RejectionRow[] }>(
-      `SELECT line, batch_line, file, "offset", length, code, schema, errors, raw FROM sluice.rejections
-       WHERE batch_id = ? AND batch_line > ? ORDER BY batch_line LIMIT ${REJECTION_PAGE}`,
+      `SELECT ${REJECTION_COLUMNS} FROM ${REJECTIONS}
+       WHERE rejections.batch_id = ? AND rejections.batch_line > ? ORDER BY rejections.batch_line LIMIT ${REJECTION_PAGE}`,
       [id, after],
     );
     for (const row of rows) yield storedRejection(row);
     if (rows.length < REJECTION_PAGE) return;
     after = rows.at(-1)!.batch_line;
   }
-}
-
-function storedRejection({ raw, offset, length, ...row }: RejectionRow): object {
-  const rejection = reportedRejection({ ...row, offset: Number(offset), length: Number(length) });
-  const text = raw.toString('utf8');
-  const isText = Buffer.from(text).equals(raw);
-  const isCut = raw.length < Number(length);
-  return {
-    ...rejection,
-    ...(isText ? { raw: text } : { raw_base64: raw.toString('base64') }),
-    ...(isCut ? { raw_truncated: true } : {}),
-  };
 }

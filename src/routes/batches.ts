@@ -2,13 +2,13 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Problem } from '../errors.ts';
+import { decodeCursor, encodeCursor, readChoice, readLimit, readListQuery, readMoment, UUID } from '../intake/query.ts';
 import { ndjson } from '../report/full.ts';
 import { type BatchFilter, listBatches, readBatch, readRejections, readVerdicts } from '../report/read.ts';
 import type { Service } from '../service.ts';
 
 const STATUSES = ['receiving', 'promoted', 'held', 'rejected', 'aborted', 'discarded', 'undone'];
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const MOST_ITEMS = 1_000;
+const CURSOR_TIME = /^\d{4}-\d\d-\d\d [\d:.]{8,15}\+00$/;
 
 export interface BatchById {
   Params: { id: string };
@@ -16,8 +16,8 @@ export interface BatchById {
 
 export function batchRoutes(server: FastifyInstance, { db }: Service): void {
   server.get('/v1/batches', async (request) => {
-    const { items, next } = await listBatches(db, readFilter(request.query as Record<string, unknown>));
-    return { items, next_cursor: next === null ? null : encodeCursor(next) };
+    const { items, next } = await listBatches(db, readFilter(request.query));
+    return { items, next_cursor: next && encodeCursor([next.receivedAt, next.id]) };
   });
 
   server.get<BatchById>('/v1/batches/:id', async (request) =>
@@ -49,54 +49,20 @@ export function foundBatch<T>(value: T | undefined, id: string): T {
   return value;
 }
 
-const FILTERS = ['limit', 'cursor', 'status', 'subject', 'from', 'to'];
+const FILTERS = ['limit', 'cursor', 'status', 'subject', 'from', 'to'] as const;
 
-function readFilter(query: Readonly<Record<string, unknown>>): BatchFilter {
-  for (const [name, value] of Object.entries(query)) {
-    if (!FILTERS.includes(name)) throw invalid(name, `is not known: known are ${FILTERS.join(', ')}`);
-    if (typeof value !== 'string') throw invalid(name, 'is given more than once');
-  }
-  const { limit, cursor, status, subject, from, to } = query as Record<string, string | undefined>;
-  if (status !== undefined && !STATUSES.includes(status))
-    throw invalid('status', `must be one of ${STATUSES.join(', ')}`);
-  const count = limit === undefined ? 100 : /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-  if (count < 1 || count > MOST_ITEMS) throw invalid('limit', `must be a whole number from 1 to ${MOST_ITEMS}`);
+function readFilter(query: unknown): BatchFilter {
+  const { limit, cursor, status, subject, from, to } = readListQuery(query, FILTERS);
   return {
-    limit: count,
-    after: cursor === undefined ? null : decodeCursor(cursor),
-    status: status ?? null,
+    limit: readLimit(limit),
+    after: decodeCursor(cursor, ([receivedAt, id]) =>
+      typeof receivedAt === 'string' && CURSOR_TIME.test(receivedAt) && typeof id === 'string' && UUID.test(id)
+        ? { receivedAt, id }
+        : undefined,
+    ),
+    status: readChoice('status', status, STATUSES),
     subject: subject?.replaceAll('\0', '') ?? null,
-    from: time('from', from),
-    to: time('to', to),
+    from: readMoment('from', from),
+    to: readMoment('to', to),
   };
-}
-
-const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
-
-function time(name: string, text: string | undefined): Date | null {
-  if (text === undefined) return null;
-  const date = new Date(text);
-  if (!DATE_TIME.test(text) || Number.isNaN(date.getTime()))
-    throw invalid(name, 'must be a date or a date-time (RFC 3339)');
-  return date;
-}
-
-type Cursor = { receivedAt: string; id: string };
-
-function encodeCursor({ receivedAt, id }: Cursor): string {
-  return Buffer.from(JSON.stringify([receivedAt, id])).toString('base64url');
-}
-
-function decodeCursor(text: string): Cursor {
-  try {
-    const [receivedAt, id] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (UUID.test(id) && /^\d{4}-\d\d-\d\d [\d:.]{8,15}\+00$/.test(receivedAt)) return { receivedAt, id };
-  } catch {
-    // Said below.
-  }
-  throw invalid('cursor', 'is not one that this service gave out');
-}
-
-function invalid(name: string, fault: string): Problem {
-  return new Problem('invalid_parameter', `The parameter ${name} ${fault}`, { members: { parameter: name } });
 }

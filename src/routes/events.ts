@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { borrow } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
+import type { Admission } from '../intake/admission.ts';
 import { uploadFiles } from '../intake/body.ts';
 import { decidingParameters, readIdempotencyKey, readOptions, type UploadOptions } from '../intake/options.ts';
 import { claimKey } from '../load/idempotency.ts';
@@ -14,21 +15,8 @@ import { withDetail } from '../report/build.ts';
 import { fullReport } from '../report/full.ts';
 import type { Service } from '../service.ts';
 
-export function eventRoutes(server: FastifyInstance, app: Service): void {
-  let underWay = 0;
-
-  server.post('/v1/events', async (request, reply) => {
-    const { batches } = app.config.limits;
-    if (underWay >= batches) {
-      throw new Problem('too_many_batches', `There are ${batches} uploads under way already`, { retryAfter: 1 });
-    }
-    underWay++;
-    try {
-      return await takeUpload(app, request, reply);
-    } finally {
-      underWay--;
-    }
-  });
+export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission): void {
+  server.post('/v1/events', (request, reply) => admission.during(() => takeUpload(app, request, reply)));
 }
 
 async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -13,7 +13,7 @@ import {
   weighCandidate,
 } from '../registry/candidate.ts';
 import { oneOrAll } from '../registry/register.ts';
-import { judgeStored } from '../registry/stored.ts';
+import { countRescued, judgeStored } from '../registry/stored.ts';
 import { MODES, type Mode } from '../schema/compare/difference.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import type { Service } from '../service.ts';
@@ -41,18 +41,17 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
     const query = readQuery(request.query as Query, ['version']);
     const number = query.version === undefined ? undefined : readNumber(query.version, 'version');
     const document = parseCandidate(await readDocument(request, config.limits));
-    const before = schemas.current.subjects.get(name) ?? null;
     const { status, version } = await schemas.register({ subject: name, document, number });
     const answer = { subject: name, version: version.version, status };
     if (status === 'existing') return answer;
     request.log.info({ schema: version.id }, 'schema registered');
     // The version stands, whatever becomes of the count.
-    const stored = await judgeStored(db, schemas.workbench, version, before, { rows: false }).catch((error) => {
+    const counted = await countRescued(db, schemas.workbench, version).catch((error) => {
       request.log.warn({ reason: (error as Error).message }, 'stored rejections not counted');
       return null;
     });
     reply.code(201).header('location', `/v1/schemas/${name}/versions/${version.version}`);
-    return { ...answer, rescued: stored?.rejections_rescued ?? null };
+    return { ...answer, ...(counted ?? { rescued: null, rejections_checked: 0 }) };
   });
 
   server.post<BySubject>('/v1/schemas/:subject/compatibility', async (request) => {
@@ -73,7 +72,7 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
       against: oneOrAll(weighed.against),
       needed_bump: weighed.needed_bump,
       differences: weighed.differences,
-      stored: await judgeStored(db, schemas.workbench, opened.candidate, subject, { rows: true }),
+      stored: await judgeStored(db, schemas.workbench, opened.candidate, subject),
     };
   });
 }

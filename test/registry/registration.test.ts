@@ -18,7 +18,13 @@ t.test('registering by HTTP', async (t) => {
     const document = { title: 'Visit', ...closed({ page: string }, 'page') };
     const answer = await register('visit', document);
     t.equal(answer.status, 201, answer.text);
-    t.strictSame(answer.json, { subject: 'visit', version: '1.0.0', status: 'registered', rescued: 0 });
+    t.strictSame(answer.json, {
+      subject: 'visit',
+      version: '1.0.0',
+      status: 'registered',
+      rescued: 0,
+      rejections_checked: 0,
+    });
     t.equal(answer.headers.get('location'), '/v1/schemas/visit/versions/1.0.0');
     t.equal(readFileSync(join(path, 'visit/1.0.0.json'), 'utf8'), `${JSON.stringify(document, null, 2)}\n`);
     t.strictSame(readdirSync(join(path, 'visit')), ['1.0.0.json'], 'nothing else is left there');
@@ -171,7 +177,19 @@ t.test('registering by HTTP', async (t) => {
     t.match(await register('rescue', closed({ a: integer })), { status: 201 });
     await ingest('rescue', { a: 1, b: 1 }, { a: 'x' }, { a: 2 });
     const answer = await register('rescue', closed({ a: integer, b: integer }));
-    t.match(answer, { status: 201, json: { version: '1.1.0', rescued: 1 } }, answer.text);
+    t.match(answer, { status: 201, json: { version: '1.1.0', rescued: 1, rejections_checked: 2 } }, answer.text);
+    // What a replay has taken is rescued already, and what it rejects once more is no further rejection.
+    await send('/v1/rejections/replay', { filter: { subject: 'rescue' } });
+    const next = await register('rescue', closed({ a: integer, b: integer, c: integer }));
+    t.match(next, { status: 201, json: { version: '1.2.0', rescued: 0, rejections_checked: 1 } }, next.text);
+  });
+
+  await t.test('many rejected lines are counted page by page', async (t) => {
+    await register('counted', closed({ a: integer }));
+    const events = Array.from({ length: 12_000 }, (_, at) => (at % 2 === 0 ? { a: 1, b: 1 } : { a: 'x' }));
+    await ingest('counted', ...events);
+    const answer = await register('counted', closed({ a: integer, b: integer }));
+    t.match(answer, { status: 201, json: { rescued: 6_000, rejections_checked: 12_000 } }, answer.text);
   });
 
   await t.test('a folder that cannot be written to is said to be so, and nothing is changed', async (t) => {

@@ -3,10 +3,10 @@
 import type { Connection } from '../../db.ts';
 import { type CopiedBlock, int4Field } from '../../lines/copied.ts';
 import { stageColumns } from '../../lines/encode.ts';
+import { copyOut } from '../../load/copy.ts';
 import type { ColumnType, TablePlan } from '../../model.ts';
 import { commentOn } from '../../schema/ddl.ts';
 import { quote } from '../../sql.ts';
-import { copyOut } from '../found.ts';
 import { quoted, type RowTable } from '../tables.ts';
 import { TYPE_OID } from './values.ts';
 

@@ -1,0 +1,109 @@
+// GET /v1/rejections: the quarantine. POST /v1/rejections/replay: out of it.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from '../errors.ts';
+import type { Admission } from '../intake/admission.ts';
+import { readDocument } from '../intake/document.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  invalidQuery,
+  readChoice,
+  readLimit,
+  readListQuery,
+  readMoment,
+  UUID,
+} from '../intake/query.ts';
+import { REJECTION_CODES } from '../quarantine/filter.ts';
+import { listRejections, type RejectionPlace, type RejectionQuery, STATES } from '../quarantine/list.ts';
+import { Patch } from '../quarantine/patch.ts';
+import { Replays } from '../quarantine/replay.ts';
+import { isSubjectName } from '../schema/listing.ts';
+import type { Service } from '../service.ts';
+import { isPointer, readReplayOrder } from './replay-order.ts';
+
+export function rejectionRoutes(server: FastifyInstance, app: Service, admission: Admission): void {
+  const replays = new Replays();
+
+  server.get('/v1/rejections', async (request) => {
+    const { items, next } = await listRejections(app.db, readQuery(request.query));
+    return { items, next_cursor: next && encodeCursor([next.batchId, next.batchLine]) };
+  });
+
+  server.post('/v1/rejections/replay', (request, reply) =>
+    admission.during(() => takeReplay(app, replays, request, reply)),
+  );
+}
+
+async function takeReplay(
+  { db, config, schemas, presence, sweeper }: Service,
+  replays: Replays,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  readListQuery(request.query, []);
+  const { limits } = config;
+  const {
+    filter,
+    schema: reference,
+    patch,
+    dryRun,
+  } = readReplayOrder(await readDocument(request, limits), limits.depth);
+  const registry = schemas.current;
+  const schema = reference === null ? null : registry.resolve(reference);
+  if (reference !== null && schema === null) {
+    throw new Problem('unknown_schema', `There is no schema ${JSON.stringify(reference.slice(0, 100))}`);
+  }
+  const { batchId, report, status } = await replays.run(
+    {
+      filter,
+      schemaParameter: reference,
+      schema,
+      patch: patch === null ? null : new Patch(patch, limits.lineBytes),
+      dryRun,
+    },
+    { db, registry, limits, process: presence.process, onLost: (id) => sweeper.add(id) },
+  );
+  if (batchId !== null) {
+    request.log.info({ batch_id: batchId, status }, 'replay finished');
+    reply.header('location', `/v1/batches/${batchId}`);
+  }
+  return reply.code(status).type('application/json; charset=utf-8').send(report);
+}
+
+const PARAMETERS = [
+  'subject',
+  'code',
+  'path',
+  'keyword',
+  'batch_id',
+  'from',
+  'to',
+  'state',
+  'limit',
+  'cursor',
+] as const;
+
+function readQuery(query: unknown): RejectionQuery {
+  const { subject, code, path, keyword, batch_id, from, to, state, limit, cursor } = readListQuery(query, PARAMETERS);
+  if (subject !== undefined && !isSubjectName(subject)) throw invalidQuery('subject', 'must be the name of a subject');
+  if (path !== undefined && !isPointer(path)) throw invalidQuery('path', 'must be a JSON Pointer such as /event_time');
+  if (batch_id !== undefined && !UUID.test(batch_id)) throw invalidQuery('batch_id', 'must be a UUID');
+  return {
+    subject: subject ?? null,
+    code: readChoice('code', code, REJECTION_CODES),
+    path: path ?? null,
+    keyword: keyword ?? null,
+    batchId: batch_id ?? null,
+    from: readMoment('from', from),
+    to: readMoment('to', to),
+    state: readChoice('state', state, STATES),
+    limit: readLimit(limit),
+    after: decodeCursor(cursor, placeOf),
+  };
+}
+
+function placeOf([batchId, batchLine]: unknown[]): RejectionPlace | undefined {
+  const isPlace = typeof batchId === 'string' && UUID.test(batchId) && Number.isInteger(batchLine);
+  const line = Number(batchLine);
+  return isPlace && line > 0 && line < 2 ** 31 ? { batchId, batchLine: line } : undefined;
+}
