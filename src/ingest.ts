@@ -26,11 +26,10 @@ import type { AbortRules } from './report/abort.ts';
 import { DRY_RUN_REJECTIONS, Tally } from './report/tally.ts';
 import type { Registry, SchemaVersion } from './schema/registry.ts';
 
-/** One file of an upload: bytes that are to be cut into lines, or lines as they were stored. */
 /** Bytes of rows before room is made within a block of lines: written out, `1e131071` has 131,072 digits. */
 const MOST_ROW_BYTES = 16 * 1024 * 1024;
 
-/** One file of an upload. */
+/** One file of an upload: bytes that are to be cut into lines, or lines as they were stored. */
 export type UploadFile = ByteFile | LinesFile;
 
 interface FileFacts {

@@ -2,6 +2,7 @@
 // library acts: it takes inherited names, `length` of an array and indexes beyond its end for members.
 import { isDeepStrictEqual } from 'node:util';
 import { applyPatch, type Operation } from 'rfc6902';
+import { duplicateKeys, TOO_DEEP } from '../lines/duplicate-keys.ts';
 import { parseMarked, printMarked } from '../lines/exact.ts';
 import { isObject } from '../lines/object.ts';
 import type { LineError } from '../model.ts';
@@ -24,6 +25,8 @@ interface Step {
   operation: Operation;
 }
 
+/** Deeper lines are not patched; no setting allows them. */
+const MOST_LEVELS = 1_000;
 /** The member of the holder that the line is. */
 const LINE = 'line';
 const INDEX = /^(0|[1-9]\d{0,15})$/;
@@ -49,12 +52,15 @@ export class Patch {
   /**
    * Changes one line. Numbers that it does not touch keep their value, also where no double holds it.
    * @param line valid UTF-8
-   * @returns the line's new text, the text itself where it is not JSON or nested too deep, or why a step does not fit it
+   * @returns the line's new text, the text itself where it is not JSON, nested too deep, or has a key twice, or why a step does not fit it
    */
   apply(line: Buffer): string | LineError {
     const text = line.toString('utf8');
     try {
       const holder = { [LINE]: parseMarked(text, line) };
+      // Of a key that is there twice parsing has dropped one already: the judge has the words for that too.
+      const doubled = duplicateKeys(text, MOST_LEVELS);
+      if (doubled === TOO_DEEP || doubled.length > 0) return text;
       let room = this.#mostBytes;
       for (const step of this.#steps) {
         const result = this.#perform(step, holder, room);
