@@ -1,6 +1,12 @@
 // Checks between stage and final, as a client sees them: a batch that fails one is held, a line that fails one is
 // rejected, and nothing of either is lost.
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { Report } from '../src/model.ts';
 import { addsUp, get, lines, ndjsonOf, post } from './helpers/http.ts';
 import { testDatabase } from './helpers/postgres.ts';
 import { schemaFolder, suite } from './helpers/schemas.ts';
@@ -275,4 +281,65 @@ t.test('an Idempotency-Key gives the report of a held batch as it now is', async
   t.equal(later.status, 201);
   t.equal(later.json.status, 'promoted');
   t.equal(await count('events."order"'), 2);
+});
+
+t.test('held rows survive a crash of Postgres', async (t) => {
+  const schemaDir = await schemaFolder(t, {
+    'order/1.0.0.json': ORDER,
+    'order/expectations.json': suite(['expect_column_max_to_be_between', { column: 'n', max_value: 10 }]),
+  });
+  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-'));
+  t.teardown(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+  const env = { SLUICE_DATA_DIR: dataDir };
+  const first = await startServer(t, { env, schemaDir });
+  const held = await post(first, ndjsonOf(orders(60_000, () => ({ note: 'x'.repeat(150) }))));
+  t.equal(held.status, 202);
+  const pidFile = join(dataDir, 'postgres', 'data', 'postmaster.pid');
+  t.ok(existsSync(pidFile));
+  process.kill(Number(readFileSync(pidFile, 'utf8').split('\n')[0]), 'SIGKILL');
+  await first.kill();
+  // Postgres's children end by themselves once they see that it is gone.
+  await sleep(1_000);
+  const server = await startServer(t, { env, schemaDir });
+  const proof = await get(server, held.json.links.reconciliation);
+  t.match(proof.json, { status: 'matched', rows: { expected: 60_000, found: 60_000 } });
+  t.equal((await settle(server, held.json.batch_id, 'promote', 'still there')).status, 200);
+  t.match((await get(server, held.json.links.reconciliation)).json, { status: 'matched', rows: { found: 60_000 } });
+});
+
+t.test('a replay that is held keeps its rejections pending, and gives them back when it is discarded', async (t) => {
+  const { server, count } = await service(t, {
+    'order/1.0.0.json': ORDER,
+    'order/expectations.json': suite(['expect_column_max_to_be_between', { column: 'n', max_value: 10 }]),
+  });
+  const first = await post(server, ndjsonOf([{ n: 1 }, { n: '20' }, { n: 3 }]));
+  t.equal(first.status, 207);
+  const replay = async () => {
+    const patch = [{ op: 'replace', path: '/n', value: 20 }];
+    const response = await fetch(`${server.url}/v1/rejections/replay`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ filter: { batch_id: first.json.batch_id }, patch }),
+    });
+    return { status: response.status, json: (await response.json()) as Report };
+  };
+  const became = async () => (await get(server, first.json.links.batch)).json.replayed;
+  const held = await replay();
+  t.match(held, { status: 202, json: { status: 'held', replay_of: [first.json.batch_id], lines: { accepted: 1 } } });
+  t.match(await became(), { rescued: 0, pending: 1, by: [{ batch_id: held.json.batch_id, lines: 1 }] });
+  t.match(await replay(), { json: { lines: { received: 0 } } }, 'what is pending is not replayed again');
+  t.equal((await settle(server, held.json.batch_id, 'discard', 'not like this')).status, 200);
+  t.equal(await became(), undefined);
+
+  const again = await replay();
+  t.equal(again.status, 202);
+  t.equal((await settle(server, again.json.batch_id, 'promote', 'like this')).status, 200);
+  t.match(await became(), { rescued: 1, pending: 0 });
+  t.equal(await count('events."order"'), 3);
+  const undone = await fetch(`${server.url}/v1/batches/${again.json.batch_id}`, { method: 'DELETE' });
+  t.match(await undone.json(), { status: 'undone', lines: { accepted: 1 } });
+  t.equal(await became(), undefined);
+  t.equal(await count('events."order"'), 2);
+  const rescued = await replay();
+  t.equal(rescued.json.lines.accepted, 1, 'undone, it can be replayed again');
 });

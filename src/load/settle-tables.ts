@@ -4,7 +4,7 @@ import type { Connection } from '../db.ts';
 import type { Report, TablePlan } from '../model.ts';
 import { tableName } from '../schema/folder.ts';
 import { quote } from '../sql.ts';
-import { digestedTables } from './digests.ts';
+import { recordedTables } from './recorded.ts';
 
 /** How rows of one table get from `stage` to `events`. */
 export interface Passage {
@@ -19,8 +19,8 @@ export interface Passage {
 
 /** Names of the batch's tables, in the order in which all batches go through them. */
 export async function tablesOf(connection: Connection, batchId: string, report: Report): Promise<string[]> {
-  const recorded = await digestedTables(connection, batchId);
-  if (recorded.length > 0) return recorded;
+  const recorded = await recordedTables(connection, batchId);
+  if (recorded.length > 0) return recorded.map(({ table }) => table);
   // Batches from before rows were recorded.
   const names = Object.keys(report.schemas).map((schema) => {
     const [subject = '', version = ''] = schema.split('/');

@@ -2,10 +2,10 @@
 // memory there is a block of rows of each side, whatever the batch's size.
 import { Problem } from '../errors.ts';
 import { batchDigest } from '../lines/digest.ts';
+import { type RecordedTable, recordedRows, recordedTables } from '../load/recorded.ts';
 import { compareRows } from './compare.ts';
 import { atOneMoment, type Reading } from './connections.ts';
 import { Differences, type UnknownRow } from './differences.ts';
-import { expectedRows, type RecordedTable, readRecordedTables } from './expected.ts';
 import { foundRows } from './found.ts';
 import { homeOf, type RecordedBatch, readRecord, type SourceRecord, sourceOf } from './record.ts';
 import { type RowTable, RowTables } from './tables.ts';
@@ -39,7 +39,7 @@ export function reconcileBatch(reading: Reading, id: string): Promise<Reconcilia
     if (batch === undefined) throw new Problem('batch_not_found', `There is no batch ${id}`);
     if (batch.status === 'receiving') throw new Problem('batch_unfinished', `The batch ${id} is still being received`);
     const home = homeOf(batch);
-    const recorded = home === null ? [] : await readRecordedTables(reader, batch.id);
+    const recorded = home === null ? [] : await recordedTables(reader, batch.id);
     if (home !== null && batch.accepted > 0 && recorded.length === 0) {
       throw new Problem('batch_not_provable', `Nothing was recorded of the rows of ${id}: an older version loaded it`);
     }
@@ -83,7 +83,7 @@ class BatchReconciliation {
       else this.#differences.isTruncated = true;
     };
     const found = table === undefined ? nothing() : foundRows(copier, table, columns, id);
-    const expected = expectedRows(reader, id, name);
+    const expected = recordedRows(reader, id, name);
     const digest = await compareRows(expected, found, this.#differences, this.#rows, onUnknown);
     if (strangers.length > 0) await readRows(reader, table!, id, this.#differences, strangers);
     return digest;

@@ -2,8 +2,8 @@
 import { TableDigest } from '../lines/digest.ts';
 import { FINGERPRINT_BYTES } from '../lines/fingerprint.ts';
 import { LineRuns } from '../lines/runs.ts';
+import type { RowBlock } from '../load/recorded.ts';
 import type { Differences } from './differences.ts';
-import type { RowBlock } from './expected.ts';
 
 export interface Counts {
   expected: number;

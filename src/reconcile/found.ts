@@ -4,8 +4,8 @@ import type { Connection } from '../db.ts';
 import { type CopiedBlock, int4Field } from '../lines/copied.ts';
 import { FINGERPRINT_BYTES, fingerprint } from '../lines/fingerprint.ts';
 import { copyOut } from '../load/copy.ts';
+import type { RowBlock } from '../load/recorded.ts';
 import { quote } from '../sql.ts';
-import type { RowBlock } from './expected.ts';
 import { quoted, type RowTable, receivedWithBatch } from './tables.ts';
 
 /**

@@ -74,29 +74,3 @@ export function sourceOf({ files }: Pick<RecordedBatch, 'files'>): SourceRecord 
   if (files.length <= 1) return { sha256: files[0]?.sha256 ?? null, bytes };
   return { sha256: null, bytes, files: files.map(({ name, sha256, bytes }) => ({ name, sha256, bytes })) };
 }
-
-/** Both ends inclusive. */
-export interface LineRange {
-  first: number;
-  last: number;
-}
-
-const PAGE = 5_000;
-
-/** Lines of a batch that did not become rows, in order: blank ones, duplicates, rejections. */
-export async function* linesWithoutRow(connection: Connection, batchId: string): AsyncGenerator<LineRange> {
-  for (let after = 0; ; ) {
-    const { rows } = await connection.query<LineRange>(
-      `(SELECT first_line AS first, last_line AS last FROM sluice.line_runs
-        WHERE batch_id = $1 AND first_line > $2 ORDER BY first_line LIMIT ${PAGE})
-       UNION ALL
-       (SELECT batch_line, batch_line FROM sluice.rejections
-        WHERE batch_id = $1 AND batch_line > $2 ORDER BY batch_line LIMIT ${PAGE})
-       ORDER BY first LIMIT ${PAGE}`,
-      [batchId, after],
-    );
-    yield* rows;
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.first;
-  }
-}

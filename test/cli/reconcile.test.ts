@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { ndjson, ndjsonOf } from '../helpers/http.ts';
 import type { TestDatabase } from '../helpers/postgres.ts';
 import { testDatabase } from '../helpers/postgres.ts';
-import { bench, thing } from '../reconcile/recording.ts';
+import { bench, thing } from '../reconcile/batches.ts';
 import { type RunOptions, sluice } from './sluice.ts';
 
 /** Whoever only looks: USAGE and SELECT, and not even temporary tables. */

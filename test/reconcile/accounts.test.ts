@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { get, ndjson, ndjsonOf } from '../helpers/http.ts';
-import { type Bench, bench, type Content, proofOf, THING, thing, verdictOf } from './recording.ts';
+import { type Bench, bench, type Content, proofOf, THING, thing, verdictOf } from './batches.ts';
 
 const ORDER = {
   type: 'object',

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
 import { get, ndjsonOf } from '../helpers/http.ts';
-import { bench, thing } from './recording.ts';
+import { bench, thing } from './batches.ts';
 
 t.test('many at once, beside uploads, with the smallest pool', async (t) => {
   const base = await bench(t, undefined, { POOL_SIZE: '2' });

@@ -2,7 +2,7 @@
 // Each tampering is done to a copy of one database; the verifier has to see the same as the proof, from the file alone.
 import t from 'tap';
 import { ndjsonOf } from '../helpers/http.ts';
-import { bench, copyOf, proofOf, THING, thing, verdictOf } from './recording.ts';
+import { bench, copyOf, proofOf, THING, thing, verdictOf } from './batches.ts';
 
 const LINES = Array.from({ length: 40 }, (_, index) => thing(index + 1));
 

@@ -1,7 +1,7 @@
 // The verifier judges by itself what each line should have become: what it finds beside the rows.
 import t from 'tap';
 import { ndjson, ndjsonOf } from '../helpers/http.ts';
-import { bench, THING, thing, verdictOf } from './recording.ts';
+import { bench, THING, thing, verdictOf } from './batches.ts';
 
 const IDENTIFIED = {
   type: 'object',

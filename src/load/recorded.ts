@@ -1,9 +1,9 @@
-// What a batch's rows in one table were when their lines were judged good, without the lines that became no row.
+// What was recorded of a batch's rows when their lines were judged good (`sluice.row_digests`), read again without the
+// lines that became no row. Block by block: a batch may have any number of rows. It looks at no table of a subject.
 import type { Connection } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { FINGERPRINT_BYTES } from '../lines/fingerprint.ts';
 import { LineRuns } from '../lines/runs.ts';
-import { type LineRange, linesWithoutRow } from './record.ts';
 
 /** Rows as line numbers and fingerprints, in the order of their lines. */
 export interface RowBlock {
@@ -21,7 +21,7 @@ export interface RecordedTable {
 }
 
 /** By name, as the digest has them. */
-export async function readRecordedTables(connection: Connection, batchId: string): Promise<RecordedTable[]> {
+export async function recordedTables(connection: Connection, batchId: string): Promise<RecordedTable[]> {
   const { rows } = await connection.query<RecordedTable>(
     `SELECT DISTINCT ON (table_name) table_name AS table, columns FROM sluice.row_digests
      WHERE batch_id = $1 ORDER BY table_name, block`,
@@ -37,7 +37,7 @@ interface Block {
 }
 
 /** A block is what fitted into memory when the batch was loaded: some 100,000 rows. */
-export async function* expectedRows(connection: Connection, batchId: string, table: string): AsyncGenerator<RowBlock> {
+export async function* recordedRows(connection: Connection, batchId: string, table: string): AsyncGenerator<RowBlock> {
   const without = new Gaps(linesWithoutRow(connection, batchId));
   for (let after = -1; ; ) {
     const { rows } = await connection.query<Block>(
@@ -105,5 +105,37 @@ class Gaps {
       this.first = next.done ? Number.POSITIVE_INFINITY : next.value.first;
       this.last = next.done ? Number.POSITIVE_INFINITY : next.value.last;
     }
+  }
+}
+
+/** Both ends inclusive. */
+interface LineRange {
+  first: number;
+  last: number;
+}
+
+const PAGE = 5_000;
+
+/**
+ * Lines of a batch that did not become rows, in order: blank ones, duplicates, rejections. Between two pages retention may
+ * make a run of rejections that begins before the page: it is looked for too.
+ */
+async function* linesWithoutRow(connection: Connection, batchId: string): AsyncGenerator<LineRange> {
+  for (let after = 0; ; ) {
+    const { rows } = await connection.query<LineRange>(
+      `(SELECT first_line AS first, last_line AS last FROM sluice.line_runs
+        WHERE batch_id = $1 AND first_line <= $2 ORDER BY first_line DESC LIMIT 1)
+       UNION ALL
+       (SELECT first_line, last_line FROM sluice.line_runs
+        WHERE batch_id = $1 AND first_line > $2 ORDER BY first_line LIMIT ${PAGE})
+       UNION ALL
+       (SELECT batch_line, batch_line FROM sluice.rejections
+        WHERE batch_id = $1 AND batch_line > $2 ORDER BY batch_line LIMIT ${PAGE})
+       ORDER BY first LIMIT ${PAGE}`,
+      [batchId, after],
+    );
+    yield* rows;
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)!.first;
   }
 }
