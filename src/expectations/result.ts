@@ -1,5 +1,7 @@
 // What a check's counts come to, and how a result tells it.
+
 import type { CheckResult, TablePlan } from '../model.ts';
+import { subjectOf } from '../schema/names.ts';
 import type { Check, Outcome } from './check.ts';
 
 interface Counts {
@@ -41,7 +43,7 @@ export function resultOf(
 ): CheckResult {
   const status = success ? 'passed' : FAILED[severity];
   // Two underscores stand in no subject: what is before them is the subject.
-  return { name, status, success, severity, subject: plan.table.split('__')[0]!, kwargs, ...fields };
+  return { name, status, success, severity, subject: subjectOf(plan.table), kwargs, ...fields };
 }
 
 /** The result of a check that Postgres could not run on these values: it names no row, so it can reject none. */

@@ -1,4 +1,5 @@
-// The query parameters of lists. One that is not understood is refused: a mistyped filter must not give another list.
+// Query parameters. One that is not understood is refused: a mistyped filter must not give another list, nor a mistyped
+// mode another answer.
 import { Problem } from '../errors.ts';
 
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -7,7 +8,7 @@ const MOST_ITEMS = 1_000;
 const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** @throws {Problem} `invalid_parameter` for one that is not known, or given twice */
-export function readListQuery<Name extends string>(
+export function readParameters<Name extends string>(
   query: unknown,
   known: readonly Name[],
 ): Partial<Record<Name, string>> {

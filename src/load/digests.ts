@@ -3,6 +3,7 @@ import type { Connection } from '../db.ts';
 import { batchDigest, TableDigest } from '../lines/digest.ts';
 import { FINGERPRINT_BYTES } from '../lines/fingerprint.ts';
 import { LineRuns } from '../lines/runs.ts';
+import { recordDigest } from './record.ts';
 import { recordedRows, recordedTables } from './recorded.ts';
 
 /**
@@ -21,4 +22,9 @@ export async function recomputeDigest(connection: Connection, batchId: string): 
     digests.set(table, digest.digest());
   }
   return batchDigest(digests);
+}
+
+/** Corrects the recorded digest of a batch, once its duplicates and rejections are recorded. */
+export async function correctDigest(connection: Connection, batchId: string): Promise<void> {
+  await recordDigest(connection, batchId, await recomputeDigest(connection, batchId));
 }

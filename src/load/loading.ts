@@ -9,12 +9,12 @@ import type { Tally } from '../report/tally.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
 import type { Chunk } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
-import { recomputeDigest } from './digests.ts';
+import { correctDigest } from './digests.ts';
 import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
 import { inspect } from './inspect.ts';
 import { LineRecords } from './line-records.ts';
 import { type BatchConstants, holdTable, promoteTable, recordDuplicates } from './promote.ts';
-import { forgetBatch, readAnswer, recordDigest, recordFinished, recordReceiving, type StoredAnswer } from './record.ts';
+import { forgetBatch, readAnswer, recordFinished, recordReceiving, type StoredAnswer } from './record.ts';
 import type { Replayed } from './replayed.ts';
 import { forgetRows } from './row-digests.ts';
 import { type Offender, sift } from './sift.ts';
@@ -301,7 +301,7 @@ export class Loading implements Destination {
       await forgetRows(connection, batchId);
     else if (report.lines.accepted > 0 && (report.lines.duplicate > 0 || this.#staging.hasRemoved)) {
       // Rows were recorded that are not among the accepted ones after all.
-      await recordDigest(connection, batchId, await recomputeDigest(connection, batchId));
+      await correctDigest(connection, batchId);
     }
     if (report.status === 'promoted' || report.status === 'held') await replayed?.write(connection, batchId);
     if (this.#isRecorded) await dropUnloggedStages(connection, batchId);

@@ -2,6 +2,7 @@
 import type { Connection } from '../db.ts';
 import { stageColumns } from '../lines/encode.ts';
 import type { TablePlan } from '../model.ts';
+import { subjectOf } from '../schema/names.ts';
 import { quote } from '../sql.ts';
 import type { StageTable } from './stage.ts';
 
@@ -72,8 +73,7 @@ export async function recordDuplicates(
     `SELECT staged._schema_version AS version, count(*) AS count ${missing} GROUP BY 1`,
     [batch.id],
   );
-  // Two underscores stand in no subject: what is before them is the subject.
-  const [subject] = plan.table.split('__');
+  const subject = subjectOf(plan.table);
   return new Map(rows.map(({ version, count }) => [`${subject}/${version}`, Number(count)]));
 }
 

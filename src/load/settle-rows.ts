@@ -3,6 +3,7 @@
 import { type Connection, databaseProblem, isRetryable, sqlstate } from '../db.ts';
 import { Problem } from '../errors.ts';
 import type { Report, TablePlan } from '../model.ts';
+import { subjectOf } from '../schema/names.ts';
 import { quote } from '../sql.ts';
 import { isStanding, type Passage, passageOf, tablesOf } from './settle-tables.ts';
 
@@ -122,8 +123,7 @@ async function recordDuplicates(
      SELECT _schema_version AS version, count(*) AS count FROM doubled GROUP BY 1`,
     [batchId],
   );
-  // Two underscores stand in no subject: what is before them is the subject.
-  const [subject] = table.split('__');
+  const subject = subjectOf(table);
   return new Map(rows.map(({ version, count }) => [`${subject}/${version}`, Number(count)]));
 }
 

@@ -2,7 +2,7 @@
 // its tables have got further columns, perhaps when its subject is no longer in the schema folder.
 import type { Connection } from '../db.ts';
 import type { Report, TablePlan } from '../model.ts';
-import { tableName } from '../schema/folder.ts';
+import { tableName } from '../schema/names.ts';
 import { quote } from '../sql.ts';
 import { recordedTables } from './recorded.ts';
 

@@ -4,7 +4,7 @@ import type { Connection, Database } from '../db.ts';
 import { Problem } from '../errors.ts';
 import type { HistoryEntry, Report } from '../model.ts';
 import { httpStatus } from '../report/build.ts';
-import { recomputeDigest } from './digests.ts';
+import { correctDigest } from './digests.ts';
 import { type Plans, promoteRows, removeRows } from './settle-rows.ts';
 import { type LockedBatch, onBatch } from './settle-transaction.ts';
 
@@ -19,11 +19,7 @@ export function promoteBatch(db: Database, batchId: string, reason: string, plan
     const report = batch.report!;
     const duplicates = await promoteRows(connection, batchId, report, plans);
     await record(connection, { ...withDuplicates(report, duplicates), status: 'promoted' }, entry('promoted', reason));
-    if (duplicates.size === 0) return undefined;
-    await connection.query('UPDATE sluice.batches SET digest = $2 WHERE id = $1', [
-      batchId,
-      await recomputeDigest(connection, batchId),
-    ]);
+    if (duplicates.size > 0) await correctDigest(connection, batchId);
     return undefined;
   });
 }

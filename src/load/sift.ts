@@ -3,6 +3,7 @@
 // that transaction is rolled back and begun anew without them.
 import type { Connection } from '../db.ts';
 import type { CheckResult, LineError } from '../model.ts';
+import { subjectOf } from '../schema/names.ts';
 import type { LinePlace } from './chunk.ts';
 import { inspect, offendingLines } from './inspect.ts';
 import { indexLineBytes, readLineBytes } from './line-bytes.ts';
@@ -42,8 +43,7 @@ export async function sift(
     const failed = rejecting.filter((_, at) => results[at]!.status === 'rejected_rows');
     if (failed.length === 0) continue;
     const gone: number[] = [];
-    // Two underscores stand in no subject: what is before them is the subject.
-    const [subject] = table.split('__');
+    const subject = subjectOf(table);
     for await (const page of offendingLines(connection, name, failed)) {
       const places = await bytesOf(
         table,

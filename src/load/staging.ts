@@ -42,6 +42,8 @@ export class Staging {
 
   /** Where rows of this schema version are to be written. */
   chunk(schema: SchemaVersion): Chunk {
+    const chunk = this.chunks.get(schema.plan.table);
+    if (chunk !== undefined) return chunk;
     this.expect(schema);
     return chunkFor(this.chunks, schema);
   }

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import type { LineError, RejectionCode } from '../model.ts';
 
-/** Those that a stored rejection can have: the good lines of an aborted batch are not stored. */
+/** All of them. The good lines of an aborted batch are not stored, so `batch_aborted` selects nothing. */
 export const REJECTION_CODES = [
   'invalid_json',
   'not_an_object',

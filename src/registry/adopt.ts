@@ -5,7 +5,7 @@ import { canonicalForm, firstDifferences } from '../schema/canonical.ts';
 import type { Schema } from '../schema/dialect.ts';
 import { judgeVersions } from '../schema/evolution.ts';
 import { type Fault, SchemaFolderError } from '../schema/faults.ts';
-import { tableName } from '../schema/folder.ts';
+import { tableName } from '../schema/names.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import { ensureTables } from '../schema/tables.ts';
 import { patternFaults } from './patterns.ts';

@@ -1,7 +1,7 @@
 // sluice.schema_versions: what each version said when it came into use. One function, one statement.
 import { type Connection, sqlstate } from '../db.ts';
 import type { Canonical } from '../schema/canonical.ts';
-import { tableName } from '../schema/folder.ts';
+import { tableName } from '../schema/names.ts';
 import { quote } from '../sql.ts';
 
 export interface RecordedVersion {

@@ -2,7 +2,15 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Problem } from '../errors.ts';
-import { decodeCursor, encodeCursor, readChoice, readLimit, readListQuery, readMoment, UUID } from '../intake/query.ts';
+import {
+  decodeCursor,
+  encodeCursor,
+  readChoice,
+  readLimit,
+  readMoment,
+  readParameters,
+  UUID,
+} from '../intake/query.ts';
 import { ndjson } from '../report/full.ts';
 import { type BatchFilter, listBatches, readBatch, readRejections, readVerdicts } from '../report/read.ts';
 import type { Service } from '../service.ts';
@@ -52,7 +60,7 @@ export function foundBatch<T>(value: T | undefined, id: string): T {
 const FILTERS = ['limit', 'cursor', 'status', 'subject', 'from', 'to'] as const;
 
 function readFilter(query: unknown): BatchFilter {
-  const { limit, cursor, status, subject, from, to } = readListQuery(query, FILTERS);
+  const { limit, cursor, status, subject, from, to } = readParameters(query, FILTERS);
   return {
     limit: readLimit(limit),
     after: decodeCursor(cursor, ([receivedAt, id]) =>

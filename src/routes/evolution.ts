@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../errors.ts';
 import { readDocument } from '../intake/document.ts';
+import { readParameters } from '../intake/query.ts';
 import {
   checkSubjectName,
   invalidParameter,
@@ -23,13 +24,11 @@ interface BySubject {
   Params: { subject: string };
 }
 
-type Query = Readonly<Record<string, unknown>>;
-
 export function evolutionRoutes(server: FastifyInstance, app: Service): void {
   const { schemas, db, config } = app;
 
   server.post('/v1/schemas/reload', async (request) => {
-    readQuery(request.query as Query, []);
+    readParameters(request.query, []);
     const reloaded = await schemas.reload();
     request.log.info({ added: reloaded.added }, 'schemas reloaded');
     return reloaded;
@@ -38,7 +37,7 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
   server.post<BySubject>('/v1/schemas/:subject/versions', async (request, reply) => {
     const { subject: name } = request.params;
     checkSubjectName(name);
-    const query = readQuery(request.query as Query, ['version']);
+    const query = readParameters(request.query, ['version']);
     const number = query.version === undefined ? undefined : readNumber(query.version, 'version');
     const document = parseCandidate(await readDocument(request, config.limits));
     const { status, version } = await schemas.register({ subject: name, document, number });
@@ -56,7 +55,7 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
 
   server.post<BySubject>('/v1/schemas/:subject/compatibility', async (request) => {
     const { subject: name } = request.params;
-    const query = readQuery(request.query as Query, ['mode', 'against']);
+    const query = readParameters(request.query, ['mode', 'against']);
     const mode = query.mode === undefined ? undefined : readMode(query.mode);
     const subject = findSubject(app, name);
     const against = query.against === undefined ? undefined : findVersion(subject, query.against);
@@ -75,18 +74,6 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
       stored: await judgeStored(db, schemas.workbench, opened.candidate, subject),
     };
   });
-}
-
-/** A parameter that is not understood is refused: a mistyped `mode` must not give another answer. */
-function readQuery<Name extends string>(query: Query, known: readonly Name[]): Partial<Record<Name, string>> {
-  for (const [name, value] of Object.entries(query)) {
-    if (!known.includes(name as Name)) {
-      const names = known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`;
-      throw invalidParameter(name, `The parameter ${name} is not known: ${names}`);
-    }
-    if (typeof value !== 'string') throw invalidParameter(name, `The parameter ${name} is given more than once`);
-  }
-  return query as Partial<Record<Name, string>>;
 }
 
 function readMode(text: string): Mode {

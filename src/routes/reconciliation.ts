@@ -5,16 +5,14 @@ import { Problem } from '../errors.ts';
 import { type Reconciliation, reconcileBatch } from '../reconcile/batch.ts';
 import { withReading } from '../reconcile/connections.ts';
 import type { Service } from '../service.ts';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+import { type BatchById, batchIdOf } from './batches.ts';
 
 export function reconciliationRoutes(server: FastifyInstance, { db }: Service): void {
   // One at a time: each sorts all rows of a batch in Postgres, on connections that are not the pool's.
   let turn: Promise<unknown> = Promise.resolve();
 
-  server.get<{ Params: { id: string } }>('/v1/batches/:id/reconciliation', async (request, reply) => {
-    const { id } = request.params;
-    if (!UUID.test(id)) throw new Problem('batch_not_found', 'A batch id is a UUID');
+  server.get<BatchById>('/v1/batches/:id/reconciliation', async (request, reply) => {
+    const id = batchIdOf(request.params);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const answer = turn.then(() => reconcile(id, gone.signal));

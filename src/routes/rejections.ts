@@ -9,8 +9,8 @@ import {
   invalidQuery,
   readChoice,
   readLimit,
-  readListQuery,
   readMoment,
+  readParameters,
   UUID,
 } from '../intake/query.ts';
 import { REJECTION_CODES } from '../quarantine/filter.ts';
@@ -40,7 +40,7 @@ async function takeReplay(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  readListQuery(request.query, []);
+  readParameters(request.query, []);
   const { limits } = config;
   const {
     filter,
@@ -84,7 +84,7 @@ const PARAMETERS = [
 ] as const;
 
 function readQuery(query: unknown): RejectionQuery {
-  const { subject, code, path, keyword, batch_id, from, to, state, limit, cursor } = readListQuery(query, PARAMETERS);
+  const { subject, code, path, keyword, batch_id, from, to, state, limit, cursor } = readParameters(query, PARAMETERS);
   if (subject !== undefined && !isSubjectName(subject)) throw invalidQuery('subject', 'must be the name of a subject');
   if (path !== undefined && !isPointer(path)) throw invalidQuery('path', 'must be a JSON Pointer such as /event_time');
   if (batch_id !== undefined && !UUID.test(batch_id)) throw invalidQuery('batch_id', 'must be a UUID');

@@ -1,13 +1,12 @@
 // The body of POST /v1/rejections/replay. A member that is not understood is refused, with its place: a mistyped filter
 // would replay everything.
-import { Problem } from '../errors.ts';
 import { parseMoment, UUID } from '../intake/query.ts';
 import { parseMarked } from '../lines/exact.ts';
 import { isObject, type JsonObject } from '../lines/object.ts';
 import { REJECTION_CODES, type RejectionFilter } from '../quarantine/filter.ts';
 import { type PatchStep, tokensOf } from '../quarantine/patch.ts';
-import { parseDocument } from '../schema/document.ts';
 import { isSubjectName } from '../schema/listing.ts';
+import { invalidBody, objectAt, parseObject } from './json-body.ts';
 
 export interface ReplayRequest {
   filter: RejectionFilter;
@@ -21,7 +20,6 @@ const MEMBERS = ['filter', 'schema', 'patch', 'dry_run'];
 const FILTERS = ['subject', 'code', 'path', 'keyword', 'batch_id', 'from', 'to'];
 const OPERATIONS = ['add', 'remove', 'replace', 'move', 'copy', 'test'] as const;
 const MOST_OPERATIONS = 100;
-const LONGEST_REPEATED = 100;
 
 /** RFC 6901. */
 const POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/;
@@ -34,9 +32,7 @@ const UNREACHABLE = ['__proto__', 'constructor', 'prototype'];
  * @throws {Problem} `invalid_body`, naming the place
  */
 export function readReplayOrder(bytes: Buffer, depth: number): ReplayRequest {
-  const parsed = parseDocument(bytes);
-  if (!('value' in parsed)) throw invalidBody(parsed.place, parsed.reason);
-  const body = objectAt(parsed.value, '', MEMBERS);
+  const body = parseObject(bytes, MEMBERS);
   const { schema, dry_run: dryRun = false, patch } = body;
   if (!Object.hasOwn(body, 'filter')) throw invalidBody('', 'it needs a filter, which may be {}: everything');
   if (schema !== undefined && typeof schema !== 'string') throw invalidBody('/schema', 'it is not a string');
@@ -117,21 +113,6 @@ function valueFault(value: unknown, levels: number): string | undefined {
   return undefined;
 }
 
-/** @throws {Problem} `invalid_body` where it is no object, or has a member that is not known */
-function objectAt(value: unknown, place: string, known: readonly string[]): JsonObject {
-  if (!isObject(value)) throw invalidBody(place, 'it is not a JSON object');
-  for (const name of Object.keys(value)) {
-    if (known.includes(name)) continue;
-    const called = JSON.stringify(name.slice(0, LONGEST_REPEATED));
-    throw invalidBody(place, `it has a member ${called}: known are ${known.join(', ')}`);
-  }
-  return value;
-}
-
 function textOf(bytes: Buffer): string {
   return new TextDecoder('utf-8').decode(bytes);
-}
-
-function invalidBody(place: string, fault: string): Problem {
-  return new Problem('invalid_body', `The body is not valid${place === '' ? '' : ` at ${place}`}: ${fault}`);
 }

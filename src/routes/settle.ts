@@ -2,13 +2,13 @@
 // have been promoted.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Limits } from '../config.ts';
-import { Problem } from '../errors.ts';
 import { readDocument } from '../intake/document.ts';
+import { readParameters } from '../intake/query.ts';
 import { discardBatch, promoteBatch, undoBatch } from '../load/settle.ts';
 import { readBatch } from '../report/read.ts';
-import { parseDocument } from '../schema/document.ts';
 import type { Service } from '../service.ts';
 import { type BatchById, batchIdOf, foundBatch } from './batches.ts';
+import { invalidBody, parseObject } from './json-body.ts';
 
 /** Characters of a reason. */
 const LONGEST_REASON = 1_000;
@@ -20,7 +20,7 @@ export function settleRoutes(server: FastifyInstance, app: Service): void {
   server.post<BatchById>('/v1/batches/:id/promote', async (request) => {
     const id = batchIdOf(request.params);
     const reason = await readReason(request, config.limits);
-    if (reason === undefined) throw invalidBody('it needs a reason: {"reason": "why it is promoted all the same"}');
+    if (reason === undefined) throw invalidBody('', 'it needs a reason: {"reason": "why it is promoted all the same"}');
     const plans = new Map(app.schemas.current.tables.map((plan) => [plan.table, plan]));
     await promoteBatch(db, id, reason, plans);
     request.log.info({ batch_id: id }, 'batch promoted');
@@ -36,7 +36,7 @@ export function settleRoutes(server: FastifyInstance, app: Service): void {
 
   server.delete<BatchById>('/v1/batches/:id', async (request) => {
     const id = batchIdOf(request.params);
-    refuseParameters(request);
+    readParameters(request.query, []);
     await undoBatch(db, id);
     request.log.info({ batch_id: id }, 'batch undone');
     return current(id);
@@ -45,41 +45,22 @@ export function settleRoutes(server: FastifyInstance, app: Service): void {
 
 /** The reason in the body, as it was given; undefined where there is none. */
 async function readReason(request: FastifyRequest, limits: Limits): Promise<string | undefined> {
-  refuseParameters(request);
+  // A reason in the address would be lost without a word.
+  readParameters(request.query, []);
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
   if (coding === undefined && (length === undefined || Number(length) === 0)) return undefined;
-  const parsed = parseDocument(await readDocument(request, limits));
-  if (!('value' in parsed)) throw invalidBody(parsed.reason, parsed.place);
-  const { value } = parsed;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidBody('it is not a JSON object');
-  for (const name of Object.keys(value)) {
-    if (name !== 'reason') throw invalidBody(`it has a member ${JSON.stringify(name.slice(0, 100))}: known is reason`);
-  }
-  return checkReason((value as { reason?: unknown }).reason);
+  return checkReason(parseObject(await readDocument(request, limits), ['reason']).reason);
 }
 
 function checkReason(reason: unknown): string | undefined {
   if (reason === undefined) return undefined;
-  if (typeof reason !== 'string') throw invalidBody('the reason is not a string', '/reason');
-  if (reason.trim() === '') throw invalidBody('the reason is empty', '/reason');
+  if (typeof reason !== 'string') throw invalidBody('/reason', 'the reason is not a string');
+  if (reason.trim() === '') throw invalidBody('/reason', 'the reason is empty');
   if (reason.length > 2 * LONGEST_REASON || [...reason].length > LONGEST_REASON) {
-    throw invalidBody(`the reason has more than ${LONGEST_REASON} characters`, '/reason');
+    throw invalidBody('/reason', `the reason has more than ${LONGEST_REASON} characters`);
   }
   // Text in Postgres can hold neither.
-  if (reason.includes('\0')) throw invalidBody('the reason has the character NUL in it', '/reason');
-  if (!reason.isWellFormed()) throw invalidBody('the reason is not valid Unicode', '/reason');
+  if (reason.includes('\0')) throw invalidBody('/reason', 'the reason has the character NUL in it');
+  if (!reason.isWellFormed()) throw invalidBody('/reason', 'the reason is not valid Unicode');
   return reason;
-}
-
-/** A reason in the address would be lost without a word. */
-function refuseParameters({ query }: FastifyRequest): void {
-  const [name] = Object.keys(query as object);
-  if (name === undefined) return;
-  throw new Problem('invalid_parameter', `The parameter ${name} is not known: there are none`, {
-    members: { parameter: name },
-  });
-}
-
-function invalidBody(fault: string, place = ''): Problem {
-  return new Problem('invalid_body', `The body is not valid${place === '' ? '' : ` at ${place}`}: ${fault}`);
 }

@@ -9,6 +9,7 @@ import { Kinds, OBJECT } from './kinds.ts';
 import { Library } from './library.ts';
 import { Links } from './links.ts';
 import { type ListedVersion, type Listing, listFolder } from './listing.ts';
+import { tableName } from './names.ts';
 import { endlessSchema, type Reach, reachOf } from './reach.ts';
 import { Registry, type SchemaVersion, type Subject } from './registry.ts';
 import type { SchemaDocument } from './resources.ts';
@@ -184,11 +185,6 @@ class Loader {
       return { ...names, draft, document: root, plan, suite, shape: shapes[at]!, accepts, explain, ...made };
     });
   }
-}
-
-/** Majors 0 and 1 share the subject's own name: what is tried out before 1.0.0 is meant to become it. */
-export function tableName(subject: string, major: number): string {
-  return major < 2 ? subject : `${subject}__v${major}`;
 }
 
 /** A `$dynamicRef` that could mean more than one place, depending on the way there. */

@@ -1,4 +1,5 @@
-// Column names: what Postgres takes, and what becomes of names that it does not take or that are taken already.
+// Names of tables, and of columns: what Postgres takes, and what becomes of names that it does not take or that are taken
+// already.
 import { createHash } from 'node:crypto';
 
 /** Bytes of a Postgres identifier: https://www.postgresql.org/docs/current/sql-syntax-lexical.html */
@@ -39,4 +40,14 @@ function cut(text: string, bytes: number): string {
   let end = bytes;
   while ((encoded[end]! & 0xc0) === 0x80) end--;
   return encoded.toString('utf8', 0, end);
+}
+
+/** Majors 0 and 1 share the subject's own name: what is tried out before 1.0.0 is meant to become it. */
+export function tableName(subject: string, major: number): string {
+  return major < 2 ? subject : `${subject}__v${major}`;
+}
+
+/** The subject of a table. Two underscores stand in no subject: what is before them is the subject. */
+export function subjectOf(table: string): string {
+  return table.split('__', 1)[0]!;
 }
