@@ -2,6 +2,7 @@
 // the README's table lists the same names.
 import env from 'env-var';
 import { StartError } from './errors.ts';
+import { FAULT_POINTS, type FaultPoint } from './fault-point.ts';
 
 export interface Limits {
   /** Bytes of one line, without its line ending. */
@@ -50,6 +51,8 @@ export interface Config {
   poolSize: number;
   /** Milliseconds that in-flight requests get after SIGTERM. */
   drainMs: number;
+  /** Where the process is to kill itself: for tests only. */
+  faultPoint: FaultPoint | undefined;
   limits: Limits;
   retention: RetentionSettings;
 }
@@ -83,6 +86,7 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     logLevel: oneOf('LOG_LEVEL', source.LOG_LEVEL || 'info', LOG_LEVELS),
     poolSize: integer('POOL_SIZE', 10, 2, 1_000),
     drainMs: integer('DRAIN_MS', 30_000, 0, 3_600_000),
+    faultPoint: source.FAULT_POINT ? oneOf('FAULT_POINT', source.FAULT_POINT, FAULT_POINTS) : undefined,
     limits: {
       lineBytes: integer('MAX_LINE_BYTES', MIB, 64, 256 * MIB),
       depth: integer('MAX_DEPTH', 64, 1, 1_000),

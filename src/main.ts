@@ -5,6 +5,7 @@ import { type Config, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
 import { startEmbedded } from './embedded.ts';
 import { Problem, StartError } from './errors.ts';
+import { armFaultPoint } from './fault-point.ts';
 import { Presence } from './presence.ts';
 import { openSchemas, type Schemas } from './registry/schemas.ts';
 import { Retention } from './retention.ts';
@@ -30,6 +31,9 @@ export async function main(): Promise<void> {
   const ready = await prepare(true);
   const { config, log, db, schemas, url } = ready;
   process.on('SIGHUP', () => reload(schemas, log));
+  if (config.faultPoint !== undefined)
+    log.warn({ point: config.faultPoint }, 'FAULT_POINT is set: this process will die');
+  armFaultPoint(config.faultPoint);
   const presence = new Presence(url, log);
   await presence.start();
   const sweeper = new Sweeper(db, presence, log);

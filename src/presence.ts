@@ -14,10 +14,19 @@ export class Presence {
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
+  readonly #listeners = new Map<string, () => void>();
 
   constructor(url: string, log: Logger) {
     this.#url = url;
     this.#log = log;
+  }
+
+  /**
+   * Calls `told` whenever somebody notifies the channel, and whenever the connection is made anew, as notifications may
+   * have been missed. To be called before {@link start}.
+   */
+  listen(channel: string, told: () => void): void {
+    this.#listeners.set(channel, told);
   }
 
   /** Takes the lock, and takes it again whenever the connection is lost. */
@@ -30,14 +39,17 @@ export class Presence {
     });
     client.on('error', () => this.#reconnect(client));
     client.on('end', () => this.#reconnect(client));
+    client.on('notification', ({ channel }) => this.#listeners.get(channel)?.());
     try {
       await client.connect();
       await client.query('SELECT pg_advisory_lock($1)', [this.process]);
+      for (const channel of this.#listeners.keys()) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
     } catch (error) {
       await client.end().catch(() => {});
       throw error;
     }
     this.#client = client;
+    for (const told of this.#listeners.values()) told();
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@
 // the batch and promotes or holds all of it, or nothing is kept.
 import { borrow, type Connection, type Database, databaseProblem, isDataError, isRetryable } from '../db.ts';
 import { Problem } from '../errors.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { CheckResult, Rejection, Report } from '../model.ts';
 import { type AbortRules, whyAborted } from '../report/abort.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
@@ -156,7 +157,9 @@ export class Loading implements Destination {
       const stored = { report: JSON.stringify(report), status: httpStatus(report) };
       if (!dryRun) await this.#recordEnd(connection, report, stored, ending, completes);
       this.#isInDoubt = !dryRun;
+      faultPoint('before-commit');
       await connection.query(dryRun ? 'ROLLBACK' : 'COMMIT');
+      faultPoint('after-commit');
       return stored;
     });
     if (dryRun && this.#isRecorded) await borrow(this.#db, (connection) => this.#leaveNothing(connection));
@@ -179,6 +182,7 @@ export class Loading implements Destination {
   /** Checks what is staged, and promotes or holds it. */
   async #settleRows(connection: Connection, stages: readonly StageTable[]): Promise<Outcome> {
     const staged = await this.#staging.copyRest(connection, stages);
+    faultPoint('after-stage');
     const checks: CheckResult[] = [];
     for (const { plan, name } of stages) {
       checks.push(...(this.#sifted?.get(plan.table) ?? []));

@@ -3,6 +3,7 @@
 import { borrow, type Connection, type Database, isDataError } from '../db.ts';
 import type { Check } from '../expectations/check.ts';
 import type { Suite } from '../expectations/suite.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
 import { type Chunk, chunkFor, type LinePlace } from './chunk.ts';
 import { copyChunk } from './copy.ts';
@@ -162,6 +163,7 @@ export class Staging {
       await this.#copy(copied, stage);
     }
     stage.rows += copied.rows.rows;
+    faultPoint('mid-upload');
   }
 
   async #createStage({ plan }: Chunk): Promise<StageTable> {

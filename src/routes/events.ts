@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
 import { borrow } from '../db.ts';
 import { Problem } from '../errors.ts';
+import { faultPoint } from '../fault-point.ts';
 import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
 import type { Admission } from '../intake/admission.ts';
 import { uploadFiles } from '../intake/body.ts';
@@ -47,6 +48,7 @@ async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyR
   };
   if (claim !== null) {
     const claimed = await claimKey(db, claim, presence.process);
+    faultPoint('after-claim');
     if (claimed.state === 'running') {
       throw new Problem(
         'idempotency_key_in_use',
