@@ -11,6 +11,7 @@ import Fastify, {
 import type { Logger } from 'pino';
 import { databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
+import { HEADERS, RAW_HEADERS, securityHeaders } from './headers.ts';
 import { Admission } from './intake/admission.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -29,7 +30,8 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
     loggerInstance: log as FastifyBaseLogger,
     // Requests are told of by their batches; a line for each of thousands of single events tells nobody anything.
     logController: new LogController({ disableRequestLogging: true }),
-    frameworkErrors: (error, _request, reply) => sendProblem(reply as FastifyReply, toProblem(error)),
+    // No hook runs before these.
+    frameworkErrors: (error, _request, reply) => sendProblem(reply.headers(HEADERS) as FastifyReply, toProblem(error)),
     // A request that comes too late is told so in our own words, by the hook below.
     return503OnClosing: false,
     // Bodies are streamed, and their time is bounded by their idle time instead.
@@ -44,10 +46,12 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
       const body = JSON.stringify(problem);
       socket.end(
         `HTTP/1.1 ${problem.status} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}\r\n` +
-          `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+          `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${RAW_HEADERS}Connection: close\r\n\r\n${body}`,
       );
     },
   });
+
+  securityHeaders(server);
 
   // A connection that is kept alive would keep a stopping server waiting.
   let isClosing = false;

@@ -13,6 +13,7 @@ import { schemasCommand } from './cli/schemas.ts';
 import { serveCommands } from './cli/serve.ts';
 import { validateCommand } from './cli/validate.ts';
 import { StartError } from './errors.ts';
+import { visibleLines } from './visible.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -23,6 +24,7 @@ const program = new Command('sluice')
   .version(version)
   .showHelpAfterError(HELP.afterError)
   .exitOverride()
+  .configureOutput({ writeErr: (text) => process.stderr.write(visibleLines(text)) })
   .addHelpText('after', HELP.exitCodes);
 // Registered on the program and not built apart, so that they inherit what is set above.
 serveCommands(program);

@@ -108,6 +108,34 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
   };
 }
 
+/** Members whose text nobody may read in a log. */
+const SECRET = /(pass(word|wd)?|key|secret|token|credentials?)$/i;
+const MASK = '***';
+
+/** The settings as they may be logged: no password, key, secret or token is in them. */
+export function maskedConfig(config: Config): Record<string, unknown> {
+  return masked(config) as Record<string, unknown>;
+}
+
+function masked(settings: object): object {
+  const entries = Object.entries(settings).map(([name, value]) => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return [name, masked(value)];
+    if (value !== undefined && typeof value !== 'number' && typeof value !== 'boolean' && SECRET.test(name)) {
+      return [name, MASK];
+    }
+    return [name, typeof value === 'string' && /Url$/.test(name) ? maskedUrl(value) : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Postgres takes a password, and the names of files with keys, as parameters too. */
+function maskedUrl(text: string): string {
+  const url = new URL(text);
+  if (url.password !== '') url.password = MASK;
+  for (const name of [...url.searchParams.keys()]) if (SECRET.test(name)) url.searchParams.set(name, MASK);
+  return url.href;
+}
+
 function databaseUrl(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined;
   // The value is not repeated here: it may hold a password.

@@ -24,6 +24,7 @@ const SQLSTATE = {
 } as const;
 
 export const UNIQUE_VIOLATION = '23505';
+export const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** Dates without a zone must mean the same everywhere, and a lock must never be waited for without end. */
 const SESSION = "SET timezone = 'UTC'; SET lock_timeout = '10s'; SET client_min_messages = 'warning'";
@@ -114,6 +115,10 @@ export function databaseProblem(error: unknown): Problem | undefined {
       retryAfter: 5,
       cause: error,
     });
+  }
+  if (state === INSUFFICIENT_PRIVILEGE) {
+    const detail = 'Nothing was stored: Postgres does not let the server do that, its log tells more';
+    return new Problem('database_unavailable', detail, { retryAfter: 60, cause: error });
   }
   const lost =
     /^(08|57P|53|25006)/.test(state ?? '') ||

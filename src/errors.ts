@@ -89,3 +89,11 @@ export class StartError extends Error {
     this.name = 'StartError';
   }
 }
+
+/** What was asked for needs a right in Postgres that the server's role does not have. */
+export class MissingRight extends StartError {
+  constructor(what: string, options?: { cause?: unknown }) {
+    super(`${what}: run "sluice migrate" as the role that owns the tables`, options);
+    this.name = 'MissingRight';
+  }
+}

@@ -7,7 +7,7 @@
 // nothing of the batch is kept.
 import { createHash } from 'node:crypto';
 import type { Limits } from './config.ts';
-import type { Database } from './db.ts';
+import { type Database, databaseProblem, sqlstate } from './db.ts';
 import { Problem } from './errors.ts';
 import { compileEncoder, type Encode, NEEDS_EXACT } from './lines/encode.ts';
 import type { Framing, Lines } from './lines/framing.ts';
@@ -122,9 +122,15 @@ export async function run(batch: Batch, files: AsyncIterable<UploadFile>, onLost
     // What made the upload fail is what the client is told, whether or not that can be recorded now. A body with
     // nothing in it never was an upload.
     const isUpload = hasBegun && !(error instanceof Problem && error.code === 'empty_body');
-    await destination.abandon((error as Error).message, batch.ending(), isUpload).catch(onLost);
+    await destination.abandon(reasonFor(error), batch.ending(), isUpload).catch(onLost);
     throw error;
   }
+}
+
+/** What the batch's record says, to whoever may read it. What Postgres says of our SQL is for the log alone. */
+function reasonFor(error: unknown): string {
+  const { message } = databaseProblem(error) ?? (error as Error);
+  return sqlstate(error) !== undefined && message === (error as Error).message ? 'the server failed' : message;
 }
 
 /**

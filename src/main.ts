@@ -1,11 +1,14 @@
 // The server process: settings, database, schemas, tables, then HTTP; and the way back on a signal.
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { buildServer } from './app.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, maskedConfig, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
 import { startEmbedded } from './embedded.ts';
 import { Problem, StartError } from './errors.ts';
 import { armFaultPoint } from './fault-point.ts';
+import { grantRights, type Roles } from './grants.ts';
+import { openLog } from './log.ts';
+import { migrating } from './migrate.ts';
 import { Presence } from './presence.ts';
 import { openSchemas, type Schemas } from './registry/schemas.ts';
 import { Retention } from './retention.ts';
@@ -61,9 +64,16 @@ export async function main(): Promise<void> {
   log.info('stopped');
 }
 
-/** Brings the database up to date and ends. */
-export async function migrateOnly(): Promise<void> {
+/** Brings the database up to date, gives roles their rights, and ends. */
+export async function migrateOnly(roles: Roles): Promise<void> {
   const ready = await prepare(false);
+  try {
+    await migrating(ready.db, (connection) => grantRights(connection, roles));
+  } catch (error) {
+    await ready.schemas.close();
+    await ready.close();
+    throw error;
+  }
   ready.log.info('the database is up to date');
   await ready.schemas.close();
   await ready.close();
@@ -72,7 +82,8 @@ export async function migrateOnly(): Promise<void> {
 /** @param inUse whether the schemas come into use: their versions are frozen from then on */
 async function prepare(inUse: boolean): Promise<Ready> {
   const config = readConfig();
-  const log = pino({ level: config.logLevel });
+  const log = openLog(config.logLevel);
+  log.info({ settings: maskedConfig(config) }, 'settings');
   const registry = await loadFolder(config.schemaDir);
   const embedded = config.databaseUrl === undefined ? await startEmbedded({ dataDir: config.dataDir, log }) : undefined;
   const url = config.databaseUrl ?? embedded!.url;

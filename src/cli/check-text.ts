@@ -1,9 +1,10 @@
 // A checked schema folder for people at a terminal.
+
 import type { Colors } from 'picocolors/types.js';
 import type { CheckedSubject, CheckedVersion, CheckResult, Finding } from '../check/result.ts';
 import type { WeighedDifference } from '../schema/evolution.ts';
+import { visible } from '../visible.ts';
 import { priceText } from './ddl-text.ts';
-import { visible } from './print.ts';
 
 /** Differences and statements told of one version. */
 const MOST_TOLD = 30;

@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { compare } from '../schema/compare/compare.ts';
 import { type Comparison, MODES, type Mode } from '../schema/compare/difference.ts';
 import { SchemaFault } from '../schema/compare/fault.ts';
+import { visible, visibleJson, visibleLines } from '../visible.ts';
 
 interface Options {
   mode: Mode;
@@ -59,7 +60,7 @@ async function one(oldFile: string | undefined, newFile: string | undefined, opt
     const [before, after] = [await readSchema(oldFile), await readSchema(newFile)];
     const { mode, lenient = false, budgetMs } = options;
     const result = compare(before, after, { mode, lenient, budgetMs });
-    await print(options.format === 'json' ? JSON.stringify(result, null, 2) : inWords(result));
+    await print(options.format === 'json' ? visibleJson(JSON.stringify(result, null, 2)) : inWords(result));
     return result.compatible ? 0 : 1;
   } catch (error) {
     return complain(reason(error));
@@ -67,7 +68,7 @@ async function one(oldFile: string | undefined, newFile: string | undefined, opt
 }
 
 function complain(message: string): Exit {
-  process.stderr.write(`sluice schemas compare: ${message}\n`);
+  process.stderr.write(`sluice schemas compare: ${visibleLines(message)}\n`);
   return 2;
 }
 
@@ -100,7 +101,7 @@ async function many(file: string, options: Options): Promise<Exit> {
       const answer = answerLine(line, options);
       if ('error' in answer) exit = 2;
       else if (!answer.compatible && exit === 0) exit = 1;
-      await print(JSON.stringify(answer));
+      await print(visibleJson(JSON.stringify(answer)));
     }
   } catch (error) {
     return complain(reason(error));
@@ -143,9 +144,11 @@ function inWords(result: Comparison): string {
   for (const item of [...result.differences].sort((a, b) => rank(a.breaks) - rank(b.breaks))) {
     const breaks =
       item.breaks === 'none' ? '' : ` [breaks ${item.breaks === 'both' ? 'backward and forward' : item.breaks}]`;
-    lines.push(`- ${item.new_path || '(root)'}: ${item.message}${breaks}`);
+    lines.push(`- ${visible(item.new_path || '(root)')}: ${visible(item.message)}${breaks}`);
     if (item.witness === undefined) continue;
-    lines.push(`    valid under the ${item.witness_valid_under} version only: ${JSON.stringify(item.witness)}`);
+    lines.push(
+      `    valid under the ${item.witness_valid_under} version only: ${visibleJson(JSON.stringify(item.witness))}`,
+    );
   }
   if (result.differences_truncated) lines.push('There are more differences than are listed.');
   if (result.budget_exhausted) lines.push('The budget was used up before everything was looked at.');

@@ -1,6 +1,7 @@
 // Differences between tables and schemas for people, one a line.
+
 import type { Drift } from '../schema/drift.ts';
-import { visible } from './print.ts';
+import { visible } from '../visible.ts';
 
 export function driftText(drifts: readonly Drift[], tables: number): string {
   const faults = drifts.filter(({ type }) => type !== 'yours');

@@ -1,6 +1,8 @@
 // What load and validate share: file after file, its summary printed, its report written, the worst fate as exit code.
+
 import type { Command } from 'commander';
 import picocolors from 'picocolors';
+import { visibleJson } from '../visible.ts';
 import { ExitCode, exitCodeOf, type Outcome } from './outcome.ts';
 import { FAULTS, failureText, rejectionsFault, reportFault, sourceFault, summaryText, totalText } from './print.ts';
 import { startProgress } from './progress.ts';
@@ -76,7 +78,7 @@ async function handleFile(name: string, rejected: number, handle: Handle): Promi
 
 function show(name: string, outcome: Outcome, options: OutputOptions): void {
   if ('error' in outcome) process.stderr.write(failureText(name, outcome.error, stderrColors()));
-  if (options.json) process.stdout.write(`${JSON.stringify(withSource(name, outcome))}\n`);
+  if (options.json) process.stdout.write(`${visibleJson(JSON.stringify(withSource(name, outcome)))}\n`);
   else if ('report' in outcome) process.stdout.write(summaryText(name, outcome.report, stdoutColors()));
 }
 

@@ -25,7 +25,10 @@ For a database that the server may not change itself, e.g.:
   DATABASE_URL=postgres://owner@db.example/events sluice migrate
 "sluice serve" does the same when it starts. "sluice schemas plan" prints what it would do to the subjects' tables.
 Several may run at once, and one that was killed is gone on from. A table in use is tried again and again for up to a
-minute, each time waiting 2 s only, so that nobody waits behind it for long.`,
+minute, each time waiting 2 s only, so that nobody waits behind it for long.
+With --app-role and --reader-role (roles that exist) the server can run without any right to change tables:
+  DATABASE_URL=postgres://owner@db.example/events sluice migrate --app-role sluice_app --reader-role analysts
+  DATABASE_URL=postgres://sluice_app@db.example/events sluice serve`,
   retention: `
 Removes what the server removes by itself every hour (RETENTION_INTERVAL_S): rejections, idempotency keys, rows of
 discarded batches, and records of batches, each after its time. Held batches are never touched. It works in small steps,

@@ -1,4 +1,5 @@
 // `sluice schemas new`: samples in, a subject's first schema and its first examples out. Overwrites nothing.
+
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,8 @@ import { loadFolder } from '../schema/folder.ts';
 import { Inference } from '../schema/infer.ts';
 import { isSubjectName } from '../schema/listing.ts';
 import { judgeStream } from '../validate.ts';
-import { sourceFault, visible } from './print.ts';
+import { visible } from '../visible.ts';
+import { sourceFault } from './print.ts';
 import { openSource, SourceError } from './source.ts';
 
 /** Samples that become examples. */

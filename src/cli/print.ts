@@ -2,6 +2,7 @@
 // What comes from files or servers is shown with its control characters spelled out, for it ends on a terminal.
 import type { Colors } from 'picocolors/types.js';
 import type { ConnectionError, ProblemDocument, Report, UnexpectedAnswer } from '../client/client.ts';
+import { visible, visibleLines } from '../visible.ts';
 import type { Outcome } from './outcome.ts';
 import { type SourceError, STDIN } from './source.ts';
 
@@ -70,7 +71,7 @@ export function totalText(outcomes: readonly Outcome[]): string {
 
 /** The line on standard error for a file that failed. */
 export function failureText(source: string, error: string, colors: Colors): string {
-  return `${colors.red('sluice:')} ${sourceName(source)}: ${error}\n`;
+  return `${colors.red('sluice:')} ${sourceName(source)}: ${visibleLines(error)}\n`;
 }
 
 export function problemText(problem: ProblemDocument, retryAfter: string | undefined): string {
@@ -138,8 +139,8 @@ export function rejectionsFault(error: unknown): string {
 
 /** What nobody foresaw keeps its stack, for the bug report; a plain string was foreseen. */
 export function fatalText(error: unknown): string {
-  if (typeof error === 'string') return `sluice: ${error}\n`;
-  return `sluice: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`;
+  if (typeof error === 'string') return `sluice: ${visibleLines(error)}\n`;
+  return `sluice: ${visibleLines(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`;
 }
 
 function statusText({ status, reason, batch_id: id, lines, replay_of }: Report, colors: Colors): string {
@@ -197,13 +198,6 @@ function rejectionsHint({ lines, links }: Report): string[] {
 
 function sourceName(name: string): string {
   return name === STDIN ? 'standard input' : visible(name);
-}
-
-/** Control and formatting characters as escapes: data must not steer the reader's terminal. */
-export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (each) => {
-    return `\\u${each.codePointAt(0)!.toString(16).padStart(4, '0')}`;
-  });
 }
 
 function messageOf(error: unknown): string {

@@ -1,9 +1,11 @@
 // The files that were uploaded as a batch, opened one after the other as the verifier comes to them.
+
 import type { Limits } from '../config.ts';
 import { Problem, StartError } from '../errors.ts';
 import { decompress, decompressors, Receipt } from '../intake/stream.ts';
 import type { VerifiedFile } from '../reconcile/verify/verify.ts';
-import { sourceFault, visible } from './print.ts';
+import { visible } from '../visible.ts';
+import { sourceFault } from './print.ts';
 import { openSource, SourceError } from './source.ts';
 
 /** @throws {StartError} a file that cannot be read, by its name; here or from its chunks */

@@ -1,7 +1,8 @@
 // What `sluice reconcile` prints for people. Strings out of results: nothing is read or written here.
+
 import type { Reconciliation } from '../reconcile/batch.ts';
 import type { Finding, VerifySummary } from '../reconcile/verify/findings.ts';
-import { visible } from './print.ts';
+import { visible } from '../visible.ts';
 
 /** Lines named of one list. */
 const MOST_LINES = 20;

@@ -1,8 +1,10 @@
 // `sluice reconcile`: the proof, from the database alone or from the files too. Nothing is changed, no server is asked.
+
 import { type Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
 import type { Database } from '../db.ts';
 import { Problem, StartError } from '../errors.ts';
+import { visibleJson } from '../visible.ts';
 import { HELP } from './help.ts';
 import { ExitCode } from './outcome.ts';
 import { FAULTS } from './print.ts';
@@ -51,7 +53,7 @@ async function prove(db: Database, id: string, json: boolean): Promise<number> {
   const { withReading } = await import('../reconcile/connections.ts');
   const { reconcileBatch } = await import('../reconcile/batch.ts');
   const proof = await withReading(db, (reading) => reconcileBatch(reading, id));
-  print(json ? `${JSON.stringify(proof)}\n` : proofText(proof));
+  print(json ? `${visibleJson(JSON.stringify(proof))}\n` : proofText(proof));
   return proof.status === 'matched' ? ExitCode.Fine : ExitCode.Rejections;
 }
 
@@ -69,7 +71,9 @@ async function proveAll(db: Database, since: Date, json: boolean): Promise<numbe
         print(json ? `${JSON.stringify(result.proof)}\n` : differenceText(result.proof));
     }
   });
-  print(json ? `${JSON.stringify({ since: since.toISOString(), ...counts })}\n` : sinceText(since, counts));
+  print(
+    json ? `${visibleJson(JSON.stringify({ since: since.toISOString(), ...counts }))}\n` : sinceText(since, counts),
+  );
   return counts.mismatched === 0 ? ExitCode.Fine : ExitCode.Rejections;
 }
 
@@ -81,11 +85,11 @@ async function verify(db: Database, id: string, names: readonly string[], json: 
   let told = 0;
   const summary = await withReading(db, (reading) =>
     verifyFiles(reading, id, openFiles(names, limits), limits, (finding) => {
-      if (json) print(`${JSON.stringify(finding)}\n`);
+      if (json) print(`${visibleJson(JSON.stringify(finding))}\n`);
       else if (told++ < MOST_SHOWN) print(findingText(finding));
     }),
   );
-  print(json ? `${JSON.stringify(summary)}\n` : verdictText(summary, Math.max(0, told - MOST_SHOWN)));
+  print(json ? `${visibleJson(JSON.stringify(summary))}\n` : verdictText(summary, Math.max(0, told - MOST_SHOWN)));
   return summary.status === 'matched' ? ExitCode.Fine : ExitCode.Rejections;
 }
 

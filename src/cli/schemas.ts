@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander';
 import picocolors from 'picocolors';
 import { readConfig } from '../config.ts';
+import { visibleJson, visibleLines } from '../visible.ts';
 import { compareCommand } from './compare.ts';
 import { HELP } from './help.ts';
 import { ExitCode } from './outcome.ts';
@@ -66,7 +67,7 @@ async function check(options: CheckOptions): Promise<void> {
   const { checkFolder } = await import('../check/check.ts');
   const folder = options.schemaDir ?? schemaDir;
   const result = await checkFolder({ folder, base: options.base, limits, budgetMs: 5_000 });
-  if (options.format === 'json') print(`${JSON.stringify(result, null, 2)}\n`);
+  if (options.format === 'json') print(`${visibleJson(JSON.stringify(result, null, 2))}\n`);
   else if (options.format === 'markdown') print((await import('./check-markdown.ts')).checkMarkdown(result));
   else print((await import('./check-text.ts')).checkText(result, folder, colors()));
   const { errors, warnings } = result.totals;
@@ -87,7 +88,9 @@ async function plan(options: FolderOptions): Promise<void> {
   const { planChanges } = await import('../schema/tables.ts');
   const { planText } = await import('./ddl-text.ts');
   const statements = await withDatabase((connection) => planChanges(connection, registry));
-  print(options.json ? `${JSON.stringify(statements, null, 2)}\n` : planText(statements));
+  if (options.json) return print(`${visibleJson(JSON.stringify(statements, null, 2))}\n`);
+  // To be run it has to stay as it is; to be read it must not steer the terminal.
+  print(process.stdout.isTTY ? visibleLines(planText(statements)) : planText(statements));
 }
 
 async function drift(options: FolderOptions): Promise<void> {
@@ -99,7 +102,7 @@ async function drift(options: FolderOptions): Promise<void> {
   const { driftText } = await import('./drift-text.ts');
   const catalogue = await withDatabase((connection) => readCatalogue(connection, null));
   const drifts = findDrift(registry.tables, catalogue);
-  print(options.json ? `${JSON.stringify(drifts, null, 2)}\n` : driftText(drifts, registry.tables.length));
+  print(options.json ? `${visibleJson(JSON.stringify(drifts, null, 2))}\n` : driftText(drifts, registry.tables.length));
   process.exitCode = drifts.some(({ type }) => type !== 'yours') ? ExitCode.Rejections : ExitCode.Fine;
 }
 

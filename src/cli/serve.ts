@@ -14,9 +14,14 @@ export function serveCommands(program: Command): void {
   program
     .command('migrate')
     .description('bring the database up to date, then stop')
+    .option('--app-role <ROLE>', 'give this role what the server needs; it can then change no table')
+    .option(
+      '--reader-role <ROLE>',
+      'give this role what "sluice reconcile" and analysts need; it can then change nothing',
+    )
     .addHelpText('after', HELP.migrate)
-    .action(async () => {
+    .action(async ({ appRole, readerRole }: { appRole?: string; readerRole?: string }) => {
       const { migrateOnly } = await import('../main.ts');
-      await migrateOnly();
+      await migrateOnly({ app: appRole, reader: readerRole });
     });
 }

@@ -1145,7 +1145,7 @@ export interface components {
                 };
             };
         };
-        /** @description Postgres cannot be reached, or tables are in use and could not be changed in time */
+        /** @description Postgres cannot be reached, tables are in use and could not be changed in time, or the server may not change them and `sluice migrate` has to be run by their owner (then without Retry-After) */
         SchemasUnavailable: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];

@@ -2,23 +2,16 @@
 // (severity reject_rows): nothing is rejected without its bytes.
 import { borrow, type Connection, type Database } from '../db.ts';
 import { RowBuffer } from '../lines/rows.ts';
-import { quote } from '../sql.ts';
 import type { Chunk, LinePlace } from './chunk.ts';
 import { copyRows } from './copy.ts';
-import { unloggedPrefix } from './stage.ts';
+import { unloggedName } from './stage.ts';
 
 const COLUMNS = ['batch_line', 'line', 'file', 'offset', 'length', 'raw'] as const;
 
 /** Creates the table, unlogged like the stage that it goes with. Returns its name, for use in SQL. */
 export async function createLineBytes(db: Database, batchId: string): Promise<string> {
-  const name = `stage.${quote(`${unloggedPrefix(batchId)}lines`)}`;
-  await borrow(db, (connection) =>
-    connection.query(
-      `CREATE UNLOGGED TABLE ${name} (batch_line integer, line integer, file text, "offset" bigint, length bigint,
-         raw bytea) WITH (autovacuum_enabled = false)`,
-    ),
-  );
-  return name;
+  await borrow(db, (connection) => connection.query('SELECT sluice.create_line_bytes($1)', [batchId]));
+  return unloggedName(batchId, 'lines');
 }
 
 /** Copies the bytes of a chunk's lines. */
@@ -40,8 +33,8 @@ export async function copyLineBytes(connection: Connection, name: string, chunk:
 }
 
 /** Prepares for {@link readLineBytes}. */
-export async function indexLineBytes(connection: Connection, name: string): Promise<void> {
-  await connection.query(`CREATE INDEX ON ${name} (batch_line)`);
+export async function indexLineBytes(connection: Connection, batchId: string): Promise<void> {
+  await connection.query('SELECT sluice.index_line_bytes($1)', [batchId]);
 }
 
 /** Places and bytes of lines, by their numbers in the batch. */

@@ -76,7 +76,7 @@ function lineBytesReader(connection: Connection, staging: Staging) {
     if (away.length === 0) return places;
     const stored = staging.lineBytes;
     if (stored === undefined) return places;
-    if (!isIndexed) await indexLineBytes(connection, stored);
+    if (!isIndexed) await indexLineBytes(connection, staging.batchId);
     isIndexed = true;
     for (const [line, place] of await readLineBytes(connection, stored, away)) places.set(line, place);
     return places;

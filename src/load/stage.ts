@@ -34,7 +34,10 @@ export async function temporaryStage(connection: Connection, plan: TablePlan): P
   const name = `pg_temp.${quote(`stage_${digest.slice(0, 16)}`)}`;
   if (!known.has(name)) {
     await connection.query(`CREATE TEMPORARY TABLE ${name} ${likeFinal(plan)} ON COMMIT DELETE ROWS`);
-    await connection.query(withoutProvenance(name));
+    // What is the same for a whole batch is added on the way to final.
+    await connection.query(
+      `ALTER TABLE ${name} ALTER COLUMN _batch_id DROP NOT NULL, ALTER COLUMN _received_at DROP NOT NULL`,
+    );
     known.add(name);
   }
   return { plan, name, rows: 0 };
@@ -48,34 +51,33 @@ export async function forgetTemporaryStages(connection: Connection, wanted: numb
   known.clear();
 }
 
-/** Creates the unlogged stage of one table of a large batch. */
+/**
+ * Creates the unlogged stage of one table of a large batch. As all that is done to these tables, by a function of the
+ * database (migration 4): the server needs no right to make tables.
+ */
 export async function createUnloggedStage(
   db: Database,
   batchId: string,
   index: number,
   plan: TablePlan,
 ): Promise<StageTable> {
-  const name = `stage.${quote(`${unloggedPrefix(batchId)}${index}`)}`;
   await borrow(db, (connection) =>
-    connection.query(
-      `CREATE UNLOGGED TABLE ${name} ${likeFinal(plan)} WITH (autovacuum_enabled = false); ${withoutProvenance(name)}`,
-    ),
+    connection.query('SELECT sluice.create_stage($1, $2, $3)', [batchId, index, plan.table]),
   );
-  return { plan, name, rows: 0 };
+  return { plan, name: unloggedName(batchId, String(index)), rows: 0 };
 }
 
 /** Drops all stage tables of a batch. */
 export async function dropUnloggedStages(connection: Connection, batchId: string): Promise<void> {
-  const { rows } = await connection.query<{ name: string }>(
-    `SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = 'stage' AND starts_with(tablename, $1)`,
-    [unloggedPrefix(batchId)],
-  );
-  for (const { name } of rows) await connection.query(`DROP TABLE IF EXISTS stage.${quote(name)}`);
+  await connection.query('SELECT sluice.drop_stages($1)', [batchId]);
 }
 
-/** Subjects start with a letter, so `0` keeps these names apart from theirs. */
-export function unloggedPrefix(batchId: string): string {
-  return `0${batchId.replaceAll('-', '')}_`;
+/**
+ * The name of a table of a large batch, as the functions in the database make it; quoted, qualified. Subjects start
+ * with a letter, so `0` keeps these names apart from theirs.
+ */
+export function unloggedName(batchId: string, part: string): string {
+  return `stage.${quote(`0${batchId.replaceAll('-', '')}_${part}`)}`;
 }
 
 // Check constraints that somebody put on final hold in the stage too: there they cost a line, in final the batch.
@@ -83,18 +85,7 @@ function likeFinal(plan: TablePlan): string {
   return `(LIKE events.${quote(plan.table)} INCLUDING CONSTRAINTS)`;
 }
 
-// What is the same for a whole batch is added on the way to final.
-function withoutProvenance(name: string): string {
-  return `ALTER TABLE ${name} ALTER COLUMN _batch_id DROP NOT NULL, ALTER COLUMN _received_at DROP NOT NULL`;
-}
-
 /** Drops unlogged stages whose batch is no longer being received. */
 export async function dropOrphanedStages(connection: Connection): Promise<void> {
-  const { rows } = await connection.query<{ name: string }>(
-    `SELECT tablename AS name FROM pg_catalog.pg_tables
-     WHERE schemaname = 'stage' AND tablename ~ '^0[0-9a-f]{32}_([0-9]+|lines)$'
-       AND NOT EXISTS (
-         SELECT FROM sluice.batches WHERE id = substr(tablename, 2, 32)::uuid AND status = 'receiving')`,
-  );
-  for (const { name } of rows) await connection.query(`DROP TABLE IF EXISTS stage.${quote(name)}`);
+  await connection.query('SELECT sluice.drop_orphaned_stages()');
 }

@@ -18,6 +18,7 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 export type WithoutRefused = (chunk: Chunk) => Promise<Chunk>;
 
 export class Staging {
+  readonly batchId: string;
   /** Rows in memory, by table. */
   readonly chunks = new Map<string, Chunk>();
   /** Unlogged stages by table; none as long as everything fits into memory. */
@@ -28,7 +29,6 @@ export class Staging {
   /** Whether rows were removed that are recorded in the digests. */
   hasRemoved = false;
   readonly #db: Database;
-  readonly #batchId: string;
   readonly #keepsDigests: boolean;
   #lineBytes: string | undefined;
   #copying: Promise<void> = Promise.resolve();
@@ -36,7 +36,7 @@ export class Staging {
   /** @param keepsDigests whether the rows are to be recorded: not those of a dry run */
   constructor(db: Database, batchId: string, keepsDigests: boolean) {
     this.#db = db;
-    this.#batchId = batchId;
+    this.batchId = batchId;
     this.#keepsDigests = keepsDigests;
     this.digests = new RowDigests(batchId);
   }
@@ -167,9 +167,9 @@ export class Staging {
   }
 
   async #createStage({ plan }: Chunk): Promise<StageTable> {
-    const stage = await createUnloggedStage(this.#db, this.#batchId, this.stages.size, plan);
+    const stage = await createUnloggedStage(this.#db, this.batchId, this.stages.size, plan);
     this.stages.set(plan.table, stage);
-    if (this.#mayReject(plan.table)) this.#lineBytes ??= await createLineBytes(this.#db, this.#batchId);
+    if (this.#mayReject(plan.table)) this.#lineBytes ??= await createLineBytes(this.#db, this.batchId);
     return stage;
   }
 

@@ -1,7 +1,7 @@
 // The registry in use, and the ways in which another one takes its place: start, reload, registration. A batch keeps
 // the registry that it began with; a folder that does not load leaves everything as it is.
 import type { Database } from '../db.ts';
-import { Problem, StartError } from '../errors.ts';
+import { MissingRight, Problem, StartError } from '../errors.ts';
 import { migrating } from '../migrate.ts';
 import { type Fault, SchemaFolderError } from '../schema/faults.ts';
 import { loadFolder } from '../schema/folder.ts';
@@ -134,5 +134,7 @@ function bringIntoUse(
 function asProblem(error: unknown): unknown {
   if (error instanceof SchemaFolderError) return invalidFolder(error.faults, error);
   if (!(error instanceof StartError)) return error;
-  return new Problem('schema_tables_not_updated', error.message, { cause: error, retryAfter: 5 });
+  // A right that is missing does not come by waiting.
+  const patience = error instanceof MissingRight ? {} : { retryAfter: 5 };
+  return new Problem('schema_tables_not_updated', error.message, { cause: error, ...patience });
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { PAGE_POLICY } from '../headers.ts';
 
 /** Two folders up both from `src/routes` and from `dist/routes`. */
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
@@ -22,12 +23,6 @@ export async function docsRoutes(app: FastifyInstance): Promise<void> {
     theme: { title: 'Sluice API' },
     // Without the bar that loads any other document.
     uiConfig: { layout: 'BaseLayout' },
-    // Pages of this origin only; swagger-ui styles its elements inline and its icons are data: URLs.
-    staticCSP: {
-      'default-src': ["'self'"],
-      'style-src': ["'self'", "'unsafe-inline'"],
-      'img-src': ["'self'", 'data:'],
-      'frame-ancestors': ["'none'"],
-    },
+    staticCSP: PAGE_POLICY,
   });
 }

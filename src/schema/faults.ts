@@ -23,7 +23,7 @@ export class SchemaFolderError extends StartError {
 
 /** One line: file, place, reason. */
 function describeFault({ file, place, reason }: Fault): string {
-  return `${file}${place === '' ? '' : ` ${oneLine(place)}`}: ${oneLine(reason)}`;
+  return `${oneLine(file)}${place === '' ? '' : ` ${oneLine(place)}`}: ${oneLine(reason)}`;
 }
 
 function oneLine(text: string): string {

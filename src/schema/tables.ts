@@ -6,8 +6,8 @@
 // again later: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-LOCK-TIMEOUT
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, withAdvisoryLock } from '../advisory-lock.ts';
-import { sqlstate } from '../db.ts';
-import { StartError } from '../errors.ts';
+import { INSUFFICIENT_PRIVILEGE, sqlstate } from '../db.ts';
+import { MissingRight, StartError } from '../errors.ts';
 import type { TablePlan } from '../model.ts';
 import { type Catalogue, catalogueKey, missingSchemas, readCatalogue } from './catalogue.ts';
 import { type Statement, TABLE_SCHEMAS, TableConflict, updateTable } from './ddl.ts';
@@ -212,7 +212,8 @@ async function explained(
   if (!/^(23|42|0A|2B)/.test(state)) return error;
   const { message, detail } = error as { message: string; detail?: string };
   const reason = detail === undefined ? message : `${message} (${detail})`;
-  return new StartError(`the tables of ${some} cannot be brought up to date: ${reason}`, { cause: error });
+  const what = `the tables of ${some} cannot be brought up to date: ${reason}`;
+  return new (state === INSUFFICIENT_PRIVILEGE ? MissingRight : StartError)(what, { cause: error });
 }
 
 /** Who holds locks on these tables, for whoever has to talk to them. */
