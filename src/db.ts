@@ -92,9 +92,15 @@ export function isRetryable(error: unknown): boolean {
   return state === SQLSTATE.serializationFailure || state === SQLSTATE.deadlockDetected;
 }
 
-/** True where a value, not the server, is at fault: data exceptions, constraint violations, program limits. */
+/**
+ * SQLSTATEs by which a table refuses a row: data exceptions, constraint violations, program limits, what a function or a
+ * trigger raises (P0, 2F, 38, 39, 44), and classes that the standard leaves to everybody. Read by Postgres too.
+ */
+export const REFUSALS = /^(22|23|2F|38|39|44|54|P0|[689I-OQ-WYZ])/;
+
+/** True where a value, not the server, is at fault. */
 export function isDataError(error: unknown): boolean {
-  return /^(22|23|54)/.test(sqlstate(error) ?? '');
+  return REFUSALS.test(sqlstate(error) ?? '');
 }
 
 const UNREACHABLE = /^(ECONN|ENOTFOUND|EAI_|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT)/;

@@ -140,7 +140,8 @@ function multipartProblem(error: Error & { code?: string }, limits: Limits): Err
   if (error.code === 'FST_PARTS_LIMIT' || error.code === 'FST_FIELDS_LIMIT') {
     return new Problem('too_many_files', 'The request has too many parts');
   }
-  const isMalformed = error.code?.startsWith('FST_') || /multipart|boundary|part header|malformed/i.test(error.message);
+  const isMalformed =
+    error.code?.startsWith('FST_') || /multipart|boundary|needle|part header|malformed/i.test(error.message);
   if (error instanceof Problem || !isMalformed) return error;
   return new Problem('invalid_multipart', `The multipart body cannot be read: ${error.message}`, { cause: error });
 }

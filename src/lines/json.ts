@@ -1,7 +1,8 @@
 // application/json: a body that opens with `[` is an array whose elements are the lines, anything else is one line.
 // Elements are found by brackets, strings and commas alone, so a broken element costs itself and not its neighbours.
-import { byteOrderMark, type Framing, faultyLine, LinePlaces, type Lines } from './framing.ts';
+import { type Framing, faultyLine, LinePlaces, type Lines } from './framing.ts';
 
+const MARK = Buffer.from('\ufeff');
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -17,6 +18,8 @@ export class JsonFraming implements Framing {
   readonly #limit: number;
   readonly #places = new LinePlaces();
   #state: State = 'before';
+  /** Bytes of a byte order mark so far, at most all of it. */
+  #marked = 0;
   #depth = 0;
   #inString = false;
   #escaped = false;
@@ -59,10 +62,10 @@ export class JsonFraming implements Framing {
     }
   }
 
-  /** Skips white space and a byte order mark; decides between array and single event. */
+  /** Skips white space and a byte order mark, which may come in pieces; decides between array and single event. */
   #opening(chunk: Buffer, base: number): number {
-    let at = base === 0 ? byteOrderMark(chunk, 0) : 0;
-    while (at < chunk.length && isSpace(chunk[at]!)) at++;
+    let at = 0;
+    while (at < chunk.length && (isSpace(chunk[at]!) || this.#isMark(chunk, at, base))) at++;
     if (at === chunk.length) return at;
     const isArray = chunk[at] === OPEN_ARRAY;
     this.#state = isArray ? 'element' : 'single';
@@ -117,6 +120,11 @@ export class JsonFraming implements Framing {
     if (closing && this.#elements === 0 && from === to) return;
     this.#elements++;
     this.#places.add(from, to);
+  }
+
+  /** Whether the byte at `at` belongs to a byte order mark at the very start. */
+  #isMark(chunk: Buffer, at: number, base: number): boolean {
+    return this.#marked === base + at && chunk[at] === MARK[this.#marked] && ++this.#marked > 0;
   }
 
   #keep(bytes: Buffer, offset: number): void {

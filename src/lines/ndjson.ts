@@ -1,6 +1,6 @@
 // NDJSON: a line ends at \n; one \r before it belongs to the ending. A byte order mark at the very start is not data.
 // Memory is bounded by one chunk and one line: of a longer line only the beginning is kept until the next \n.
-import { byteOrderMark, type Fault, type Framing, faultyLine, LinePlaces, type Lines } from './framing.ts';
+import { byteOrderMark, type Framing, faultyLine, LinePlaces, type Lines } from './framing.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -12,8 +12,10 @@ export class NdjsonFraming implements Framing {
   /** The beginning of a line whose end has not arrived. */
   #carry: Buffer[] = [];
   #carried = 0;
-  /** Bytes of the line before `#carry` that were dropped because it is too long already. */
+  /** Length so far of a line that is too long already, of which `#carry` is the beginning. 0: it is not. */
   #dropped = 0;
+  /** The last of those bytes: a \r may belong to the ending. */
+  #lastDropped = 0;
   /** Offset in the file of the first byte carried. */
   #offset = 0;
 
@@ -25,11 +27,9 @@ export class NdjsonFraming implements Framing {
     let rest = chunk;
     if (this.#dropped > 0) {
       const end = rest.indexOf(LF);
-      if (end === -1) {
-        this.#dropped += rest.length;
-        return;
-      }
-      yield this.#tooLong(this.#dropped + end);
+      this.#drop(end === -1 ? rest : rest.subarray(0, end));
+      if (end === -1) return;
+      yield this.#tooLong();
       rest = rest.subarray(end + 1);
     }
     const lastEnd = rest.lastIndexOf(LF);
@@ -48,7 +48,7 @@ export class NdjsonFraming implements Framing {
 
   *end(): Iterable<Lines> {
     if (this.#dropped > 0) {
-      yield this.#tooLong(this.#dropped);
+      yield this.#tooLong();
       return;
     }
     if (this.#carried === 0) return;
@@ -78,16 +78,28 @@ export class NdjsonFraming implements Framing {
     this.#carry.push(bytes);
     this.#carried += bytes.length;
     // One byte more than the limit may still be the \r of the line's ending.
-    if (this.#carried <= this.#limit + 1) return;
-    this.#dropped = this.#carried;
-    this.#carry = [Buffer.from(Buffer.concat(this.#carry).subarray(0, this.#limit))];
-    this.#carried = this.#limit;
+    const most = this.#limit + 1;
+    if (this.#carried <= most) return;
+    const whole = Buffer.concat(this.#carry);
+    const mark = this.#offset === 0 ? byteOrderMark(whole, 0) : 0;
+    this.#carry = [Buffer.from(whole.subarray(0, most + mark))];
+    this.#carried = this.#carry[0]!.length;
+    if (whole.length > most + mark) this.#drop(whole);
   }
 
-  #tooLong(length: number): Lines {
-    const fault: Fault = { kind: 'too_long', length };
-    const line = faultyLine(this.#carry[0]!, this.#offset, fault);
-    const next = this.#offset + length + 1;
+  #drop(bytes: Buffer): void {
+    this.#dropped += bytes.length;
+    this.#lastDropped = bytes.at(-1) ?? this.#lastDropped;
+  }
+
+  /** The line of which only the beginning is kept, now that its end is known. */
+  #tooLong(): Lines {
+    const [carried] = this.#carry as [Buffer];
+    const mark = this.#offset === 0 ? byteOrderMark(carried, 0) : 0;
+    const length = this.#dropped - mark - (this.#lastDropped === CR ? 1 : 0);
+    const kept = carried.subarray(mark, mark + Math.min(length, this.#limit));
+    const line = faultyLine(kept, this.#offset + mark, { kind: 'too_long', length });
+    const next = this.#offset + this.#dropped + 1;
     this.#forget();
     this.#offset = next;
     return line;

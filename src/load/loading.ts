@@ -3,12 +3,13 @@
 import { borrow, type Connection, type Database, databaseProblem, isDataError, isRetryable } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { faultPoint } from '../fault-point.ts';
-import type { CheckResult, Rejection, Report } from '../model.ts';
+import type { CheckResult, Rejection, RejectionCode, Report } from '../model.ts';
 import { type AbortRules, whyAborted } from '../report/abort.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
+import { subjectOf } from '../schema/names.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import type { Chunk } from './chunk.ts';
+import { Chunk, type LinePlace } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
 import { correctDigest } from './digests.ts';
 import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
@@ -18,13 +19,15 @@ import { type BatchConstants, holdTable, promoteTable, recordDuplicates } from '
 import { forgetBatch, readAnswer, recordFinished, recordReceiving, type StoredAnswer } from './record.ts';
 import type { Replayed } from './replayed.ts';
 import { forgetRows } from './row-digests.ts';
-import { type Offender, sift } from './sift.ts';
+import { lineBytesReader, type Offender, sift } from './sift.ts';
 import { dropUnloggedStages, type StageTable } from './stage.ts';
 import { Staging } from './staging.ts';
-import { findRefusedRows } from './trial.ts';
+import { findRefusedRows, type RefusedRow, type Suspects } from './trial.ts';
 
 /** Tries of the promoting transaction when it loses against another one. */
 const TRIES = 5;
+/** Refused lines whose bytes are in memory at once. */
+const PAGE_REFUSED = 1_000;
 
 export interface LoadingOptions {
   batchId: string;
@@ -237,7 +240,7 @@ export class Loading implements Destination {
       await connection.query('BEGIN');
       await this.#staging.copyRest(connection, stages);
       const sifted = await sift(connection, this.#staging, stages, (offenders) =>
-        this.#rejectAll(connection, offenders),
+        this.#rejectAll(connection, 'check_failed', offenders),
       );
       for (const [table, gone] of sifted.lines) await this.#staging.removeSent(connection, table, gone);
       await connection.query('COMMIT');
@@ -248,11 +251,11 @@ export class Loading implements Destination {
     this.#isSifting = false;
   }
 
-  async #rejectAll(connection: Connection, offenders: readonly Offender[]): Promise<void> {
+  async #rejectAll(connection: Connection, code: RejectionCode, offenders: readonly Offender[]): Promise<void> {
     this.#isSifting = true;
     for (const { place, schema, errors } of offenders) {
       this.#tally.unpass(schema);
-      this.reject({ ...place, code: 'check_failed', schema, errors });
+      this.reject({ ...place, code, schema, errors });
     }
     if (this.#isRecorded && this.#records.areMany) await this.#records.spill(connection);
   }
@@ -311,26 +314,58 @@ export class Loading implements Destination {
     if (this.#isRecorded) await dropUnloggedStages(connection, batchId);
   }
 
-  /** Makes rejections of the rows in memory that Postgres refuses to promote. */
+  /** Makes rejections of the rows that Postgres refuses to promote, wherever they are. */
   async #refuseRows(error: Error): Promise<void> {
-    const before = this.#tally.rejected;
-    const { chunks } = this.#staging;
-    for (const [table, chunk] of chunks) chunks.set(table, await this.#withoutRefused(chunk));
-    if (this.#tally.rejected > before) return;
-    // It is a row that is in the stage already: its bytes are gone, so it cannot become a rejection.
-    this.abortReason = `Postgres refused a row: ${error.message}`;
+    const refused = await this.#findRefused(this.#staging.suspects());
+    // Where somebody gave final a rule while the batch was on its way, bytes were not kept for it.
+    let isComplete = refused.size > 0;
+    await borrow(this.#db, async (connection) => {
+      const bytesOf = lineBytesReader(connection, this.#staging);
+      await connection.query('BEGIN');
+      for (const [table, rows] of refused) {
+        for (let from = 0; from < rows.length && isComplete; from += PAGE_REFUSED) {
+          const page = rows.slice(from, from + PAGE_REFUSED);
+          const lines = page.map(({ line }) => line);
+          const places = await bytesOf(table, lines);
+          isComplete = places.size === lines.length;
+          if (!isComplete) break;
+          await this.#rejectAll(
+            connection,
+            'unstorable_value',
+            page.map((row) => offender(table, row, places)),
+          );
+          await this.#staging.removeSent(connection, table, lines);
+        }
+      }
+      await connection.query('COMMIT');
+    });
+    for (const [table, rows] of refused)
+      this.#staging.removeUnsent(
+        table,
+        rows.map(({ line }) => line),
+      );
+    this.#isSifting = false;
+    if (!isComplete) this.abortReason ??= `Postgres refused a row: ${error.message}`;
   }
 
+  /** The rows of a chunk that Postgres takes; none where the batch has come to be aborted. */
   async #withoutRefused(chunk: Chunk): Promise<Chunk> {
-    const refused = await findRefusedRows(this.#db, chunk, this.#batch);
-    if (refused.size === 0) return chunk;
-    for (const [row, message] of refused) {
+    const rows = new Set<number>();
+    const refused = await this.#findRefused([{ plan: chunk.plan, stage: undefined, chunk }]);
+    for (const { line, reason } of refused.get(chunk.plan.table) ?? []) {
+      const row = chunk.rowOf(line);
       const schema = chunk.schema(row).id;
       this.#tally.unpass(schema);
-      const errors = [{ path: '', keyword: 'storable', message }];
+      const errors = [{ path: '', keyword: 'storable', message: reason }];
       this.reject({ ...chunk.place(row), code: 'unstorable_value', schema, errors });
+      rows.add(row);
     }
-    return chunk.without(refused);
+    return this.abortReason === undefined ? chunk.without(rows) : new Chunk(chunk.plan);
+  }
+
+  #findRefused(suspects: readonly Suspects[]): Promise<Map<string, RefusedRow[]>> {
+    const most = this.#options.rules.mostRejections - this.#tally.rejected + 1;
+    return findRefusedRows(this.#db, suspects, this.#batch, most);
   }
 
   /** The connection was lost, perhaps after Postgres had committed: only the record can tell. */
@@ -350,6 +385,15 @@ export class Loading implements Destination {
     await dropUnloggedStages(connection, this.#batch.id);
     await forgetBatch(connection, this.#batch.id);
   }
+}
+
+function offender(
+  table: string,
+  { line, schemaVersion, reason }: RefusedRow,
+  places: ReadonlyMap<number, LinePlace>,
+): Offender {
+  const errors = [{ path: '', keyword: 'storable', message: reason }];
+  return { place: places.get(line)!, schema: `${subjectOf(table)}/${schemaVersion}`, errors };
 }
 
 /** An unlogged stage is empty after a crash of Postgres. */

@@ -12,30 +12,30 @@ export interface BatchConstants {
   receivedAt: Date;
 }
 
+/** Copies the stage's rows into final. */
+export async function promoteTable(connection: Connection, stage: StageTable, batch: BatchConstants): Promise<number> {
+  const sql = promotion(stage.plan, stage.name, { id: '$1::uuid', receivedAt: '$2::timestamptz', where: '' });
+  const { rowCount } = await connection.query(sql, [batch.id, batch.receivedAt]);
+  return rowCount ?? 0;
+}
+
 /**
- * Copies the stage's rows into final.
- * @param lines restricts it to these line numbers of the batch, both inclusive
+ * The statement that copies rows into final.
+ * @param source a table like the stage, quoted
+ * @param terms SQL for what is the same for all rows, and the condition that restricts them
  */
-export async function promoteTable(
-  connection: Connection,
-  stage: StageTable,
-  batch: BatchConstants,
-  lines?: { from: number; to: number },
-): Promise<number> {
-  const { plan, name } = stage;
+export function promotion(
+  plan: TablePlan,
+  source: string,
+  terms: { id: string; receivedAt: string; where: string },
+): string {
   const columns = stageColumns(plan).map(quote).join(', ');
   const id = plan.columns.find((column) => column.id);
   // One order for all batches: two with the same ids would otherwise wait for each other. The first line wins.
   const uniquely =
-    id === undefined ? ['', ''] : [`ORDER BY ${quote(id.name)}, _line`, `ON CONFLICT (${quote(id.name)}) DO NOTHING`];
-  const { rowCount } = await connection.query(
-    `INSERT INTO events.${quote(plan.table)} (${columns}, _batch_id, _received_at)
-     SELECT ${columns}, $1::uuid, $2::timestamptz FROM ${name}
-     ${lines === undefined ? '' : `WHERE _line BETWEEN ${lines.from} AND ${lines.to}`}
-     ${uniquely[0]} ${uniquely[1]}`,
-    [batch.id, batch.receivedAt],
-  );
-  return rowCount ?? 0;
+    id === undefined ? '' : `ORDER BY ${quote(id.name)}, _line ON CONFLICT (${quote(id.name)}) DO NOTHING`;
+  return `INSERT INTO events.${quote(plan.table)} (${columns}, _batch_id, _received_at)
+    SELECT ${columns}, ${terms.id}, ${terms.receivedAt} FROM ${source} ${terms.where} ${uniquely}`;
 }
 
 /** Copies the stage's rows to where held batches wait: a logged table, which survives a crash of Postgres. */

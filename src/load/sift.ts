@@ -63,7 +63,7 @@ export async function sift(
 }
 
 /** Lines that are still in memory have their bytes there; those of a large batch's stages are in a table. */
-function lineBytesReader(connection: Connection, staging: Staging) {
+export function lineBytesReader(connection: Connection, staging: Staging) {
   let isIndexed = false;
   return async (table: string, lines: readonly number[]): Promise<Map<number, LinePlace>> => {
     const places = new Map<number, LinePlace>();

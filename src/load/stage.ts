@@ -67,6 +67,29 @@ export async function createUnloggedStage(
   return { plan, name: unloggedName(batchId, String(index)), rows: 0 };
 }
 
+/**
+ * Whether final may refuse a row that its stage has taken: rules that are not copied with `LIKE`. Of indexes those count
+ * that are unique, computed, or hold values of any length.
+ */
+export async function mayFinalRefuse(connection: Connection, plan: TablePlan): Promise<boolean> {
+  const id = plan.columns.find((column) => column.id)?.name ?? null;
+  const { rows } = await connection.query<{ may: boolean }>(
+    `SELECT relkind <> 'r' OR relhastriggers OR relhasrules
+       OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attgenerated <> '')
+       OR EXISTS (
+         SELECT FROM pg_index JOIN pg_class AS i ON i.oid = indexrelid JOIN pg_am ON pg_am.oid = i.relam
+         WHERE indrelid = pg_class.oid AND amname <> 'brin'
+           AND (indisunique OR indisexclusion OR indexprs IS NOT NULL OR indpred IS NOT NULL OR EXISTS (
+             SELECT FROM pg_attribute WHERE attrelid = indexrelid AND attlen = -1))
+           AND NOT (indisunique AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = (
+             SELECT attnum FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = $2))
+       ) AS may
+     FROM pg_class WHERE oid = $1::regclass`,
+    [`events.${quote(plan.table)}`, id],
+  );
+  return rows[0]?.may ?? true;
+}
+
 /** Drops all stage tables of a batch. */
 export async function dropUnloggedStages(connection: Connection, batchId: string): Promise<void> {
   await connection.query('SELECT sluice.drop_stages($1)', [batchId]);

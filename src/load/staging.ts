@@ -9,7 +9,14 @@ import { type Chunk, chunkFor, type LinePlace } from './chunk.ts';
 import { copyChunk } from './copy.ts';
 import { copyLineBytes, createLineBytes } from './line-bytes.ts';
 import { RowDigests } from './row-digests.ts';
-import { createUnloggedStage, forgetTemporaryStages, type StageTable, temporaryStage } from './stage.ts';
+import {
+  createUnloggedStage,
+  forgetTemporaryStages,
+  mayFinalRefuse,
+  type StageTable,
+  temporaryStage,
+} from './stage.ts';
+import type { Suspects } from './trial.ts';
 
 /** Bytes of rows that wait in memory before the fullest chunk goes to the stage. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -30,6 +37,8 @@ export class Staging {
   hasRemoved = false;
   readonly #db: Database;
   readonly #keepsDigests: boolean;
+  /** Tables of which lines may still be rejected once they are in the stage: their bytes are kept. */
+  readonly #keepsBytes = new Set<string>();
   #lineBytes: string | undefined;
   #copying: Promise<void> = Promise.resolve();
 
@@ -128,6 +137,14 @@ export class Staging {
     return row === -1 ? undefined : chunk!.place(row);
   }
 
+  /** All rows that there are, to be tried one by one: tables as in {@link open}. */
+  suspects(): Suspects[] {
+    const plans = new Map([...this.stages, ...this.chunks].map(([table, { plan }]) => [table, plan]));
+    return [...plans]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([table, plan]) => ({ plan, stage: this.stages.get(table)?.name, chunk: this.chunks.get(table) }));
+  }
+
   /** Takes lines out of a large batch's stage. */
   async removeSent(connection: Connection, table: string, lines: readonly number[]): Promise<void> {
     const stage = this.stages.get(table);
@@ -169,7 +186,10 @@ export class Staging {
   async #createStage({ plan }: Chunk): Promise<StageTable> {
     const stage = await createUnloggedStage(this.#db, this.batchId, this.stages.size, plan);
     this.stages.set(plan.table, stage);
-    if (this.#mayReject(plan.table)) this.#lineBytes ??= await createLineBytes(this.#db, this.batchId);
+    if (this.#mayReject(plan.table) || (await borrow(this.#db, (connection) => mayFinalRefuse(connection, plan)))) {
+      this.#keepsBytes.add(plan.table);
+      this.#lineBytes ??= await createLineBytes(this.#db, this.batchId);
+    }
     return stage;
   }
 
@@ -181,7 +201,7 @@ export class Staging {
     return borrow(this.#db, async (connection) => {
       await connection.query('BEGIN');
       await copyChunk(connection, stage.name, chunk);
-      if (this.#mayReject(chunk.plan.table)) await copyLineBytes(connection, this.#lineBytes!, chunk);
+      if (this.#keepsBytes.has(chunk.plan.table)) await copyLineBytes(connection, this.#lineBytes!, chunk);
       if (this.#keepsDigests) await this.digests.add(connection, chunk);
       await connection.query('COMMIT');
     });

@@ -59,6 +59,16 @@ t.test('a line at the limit is whole; one byte more is cut and its full length k
   t.strictSame(last.at(-1), { offset: 2, text: 'x'.repeat(10), fault: 'too_long 12' });
 });
 
+t.test('the length of a line that is too long counts neither its \\r nor a byte order mark', async (t) => {
+  const text = Buffer.from(`\ufeff${'x'.repeat(14)}\r\n${'y'.repeat(12)}\r`);
+  const expected = [
+    { offset: 3, text: 'x'.repeat(10), fault: 'too_long 14' },
+    { offset: 19, text: 'y'.repeat(10), fault: 'too_long 12' },
+  ];
+  const bytes = Array.from(text, (byte) => Buffer.of(byte));
+  t.strictSame(cut(new NdjsonFraming(10), bytes), expected);
+});
+
 t.test('splitting the stream at every byte changes nothing', async (t) => {
   const text = Buffer.from('\ufeff{"a":"ä€😀"}\r\n\n{"b":\r1}\n\r\n"x"');
   const whole = ndjson(text);
