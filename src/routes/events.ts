@@ -47,7 +47,11 @@ async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyR
     files: uploadFiles(request, config.limits),
   };
   if (claim !== null) {
-    const claimed = await claimKey(db, claim, presence.process);
+    const claimed = await claimKey(db, claim, presence.process).catch((error: unknown) => {
+      // The claim may have arrived although its answer did not: it must not be kept by nobody.
+      sweeper.add(batchId);
+      throw error;
+    });
     faultPoint('after-claim');
     if (claimed.state === 'running') {
       throw new Problem(
