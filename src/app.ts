@@ -13,6 +13,7 @@ import { databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
 import { HEADERS, RAW_HEADERS, securityHeaders } from './headers.ts';
 import { Admission } from './intake/admission.ts';
+import { checkHost } from './intake/host.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -36,6 +37,8 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
     return503OnClosing: false,
     // Bodies are streamed, and their time is bounded by their idle time instead.
     requestTimeout: 0,
+    // Looked at by the hook below, so that the answer is a problem document.
+    http: { requireHostHeader: false },
     clientErrorHandler(error, socket) {
       if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
         socket.destroy();
@@ -58,7 +61,8 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   server.addHook('preClose', async () => {
     isClosing = true;
   });
-  server.addHook('onRequest', async () => {
+  server.addHook('onRequest', async ({ raw }) => {
+    checkHost(raw);
     if (isClosing) throw new Problem('shutting_down', 'This process takes no more requests', { retryAfter: 1 });
   });
   server.addHook('onSend', async (_request, reply) => {
@@ -66,7 +70,7 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   });
 
   server.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = toProblem(error);
+    const problem = hasVanished(request.raw, error) ? vanished(error) : toProblem(error);
     passOver(request.raw, app.config.limits.idleMs);
     if (problem.status >= 500) request.log.error({ err: error.cause ?? error, code: problem.code }, 'request failed');
     return sendProblem(reply, problem);
@@ -114,11 +118,19 @@ function passOver(request: IncomingMessage, idleMs: number): void {
   request.resume();
 }
 
+/** Whether it is the client that broke off: Postgres's connections fail with the same code. */
+function hasVanished(request: IncomingMessage, { code }: FastifyError): boolean {
+  return code === 'ECONNRESET' && request.errored !== null;
+}
+
+function vanished(error: FastifyError): Problem {
+  return new Problem('incomplete_body', 'The client went away', { cause: error });
+}
+
 function toProblem(error: FastifyError): Problem {
   if (error instanceof Problem) return error;
   const database = databaseProblem(error);
   if (database !== undefined) return database;
-  if (error.code === 'ECONNRESET') return new Problem('incomplete_body', 'The client went away', { cause: error });
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('unsupported_media_type', error.message);
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new Problem('bad_request', error.message.slice(0, LONGEST_DETAIL), { cause: error });

@@ -1,32 +1,14 @@
 // Requests as bytes on a socket: what HTTP itself can get wrong.
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import t from 'tap';
+import { exchange } from './helpers/exchange.ts';
 import { get, ndjson, post, userEvent } from './helpers/http.ts';
 import { testDatabase } from './helpers/postgres.ts';
-import { type Server, startServer } from './helpers/server.ts';
+import { startServer } from './helpers/server.ts';
 
 const line = `${JSON.stringify(userEvent())}\n`;
 const type = 'Content-Type: application/x-ndjson\r\n';
 const length = `Content-Length: ${line.length}\r\n`;
 const chunk = `${line.length.toString(16)}\r\n${line}\r\n`;
-
-/** Sends bytes and returns all that comes back until the server closes, or for at most two seconds. */
-async function exchange(server: Server, ...parts: (string | Buffer)[]): Promise<string> {
-  const { hostname, port } = new URL(server.url);
-  const socket = connect({ host: hostname, port: Number(port) });
-  let answer = '';
-  socket.on('error', () => {});
-  socket.setEncoding('utf8').on('data', (text) => {
-    answer += text;
-  });
-  await once(socket, 'connect');
-  for (const part of parts) socket.write(part);
-  const timer = setTimeout(() => socket.destroy(), 2_000);
-  await once(socket, 'close');
-  clearTimeout(timer);
-  return answer;
-}
 
 const post11 = (headers: string, body: string): string =>
   `POST /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${type}${headers}\r\n${body}`;

@@ -13,9 +13,12 @@ const FORMS: Readonly<Record<string, BodyForm>> = {
   'multipart/form-data': 'multipart',
 };
 
+/** Characters of a boundary (RFC 2046 section 5.1.1). The parser throws at more than 252. */
+const LONGEST_BOUNDARY = 70;
+
 /**
  * The form of a body.
- * @throws {Problem} `unsupported_media_type`
+ * @throws {Problem} `unsupported_media_type`, `invalid_multipart`
  */
 export function bodyForm(header: string | undefined): BodyForm {
   if (header === undefined) throw unsupported('The request has no Content-Type header', header);
@@ -27,7 +30,10 @@ export function bodyForm(header: string | undefined): BodyForm {
   }
   const form = Object.hasOwn(FORMS, media.type) ? FORMS[media.type] : undefined;
   if (form === undefined) throw unsupported(`Content-Type ${media.type} is not accepted`, media.type);
-  const { charset } = media.parameters;
+  const { charset, boundary = '' } = media.parameters;
+  if (form === 'multipart' && (boundary === '' || boundary.length > LONGEST_BOUNDARY)) {
+    throw new Problem('invalid_multipart', `The Content-Type needs a boundary of 1 to ${LONGEST_BOUNDARY} characters`);
+  }
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
     throw unsupported(`The charset ${charset} is not accepted, JSON is UTF-8 (RFC 8259)`, header);
   }

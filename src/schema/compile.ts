@@ -108,8 +108,13 @@ export class Validator {
     // Looking for own properties only costs 40 % and matters for names such as `constructor` alone.
     const options: Options = { ...OPTIONS, allErrors, ownProperties: namesPrototype, meta: usesMetaSchema };
     try {
-      return (draft === 'draft-07' ? new Ajv(options) : new Ajv2020(options)).compile(schema);
+      const validate = (draft === 'draft-07' ? new Ajv(options) : new Ajv2020(options)).compile(schema);
+      // V8 reads a function whole at its first call only: what overflows its stack then is no fault of an event.
+      validate({});
+      return validate;
     } catch (error) {
+      // Up to the first error each property is checked inside the check before it: 2,000 are too deep for V8.
+      if (error instanceof RangeError && !allErrors) return this.#compile(true);
       const reason =
         error instanceof RangeError ? 'too deep to be compiled' : `cannot be compiled: ${(error as Error).message}`;
       throw new SchemaFolderError('in use', [{ file: this.#file, place: '', reason }]);
