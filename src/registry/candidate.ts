@@ -15,7 +15,7 @@ const BUDGET_MS = 10_000;
 const LEAST_BUDGET_MS = 500;
 
 /** Stands for the file that the candidate is not yet. */
-const REQUEST = 'the request';
+export const REQUEST = 'the request';
 
 /** The subject with the candidate among its versions. */
 export interface Opened {

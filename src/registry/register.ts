@@ -15,6 +15,7 @@ import {
   openCandidate,
   openSubject,
   provisionalNumber,
+  REQUEST,
   weighCandidate,
 } from './candidate.ts';
 import { prepareFile } from './file.ts';
@@ -77,6 +78,8 @@ export async function register(registration: Registration, around: Surroundings)
     const opened = await openCandidate(folder, name, number, bytes, true);
     await checkHonesty(opened.candidate, opened.subject, workbench);
   }
+  const unsafe = await workbench.unsafePatterns(document);
+  if (unsafe.length > 0) throw invalidSchema(unsafe.map((fault) => ({ ...fault, file: REQUEST })));
   const { subject, candidate } = await openCandidate(folder, name, number, bytes, false);
   const file = await prepareFile(folder, candidate.file, bytes);
   try {

@@ -2,10 +2,12 @@
 import { assembleEvent } from '../lines/assemble.ts';
 import type { TablePlan } from '../model.ts';
 import type { Bundle } from '../schema/bundle.ts';
+import { FolderLint } from '../schema/check-lint.ts';
 import { type CompareOptions, compare, undecidedComparison } from '../schema/compare/compare.ts';
 import type { Comparison } from '../schema/compare/difference.ts';
 import { SchemaFault } from '../schema/compare/fault.ts';
 import { Validator, ValidatorCache } from '../schema/compile.ts';
+import type { Fault } from '../schema/faults.ts';
 import type { ObjectShape } from '../schema/shape.ts';
 
 interface CompareTask {
@@ -35,15 +37,35 @@ export interface Stored {
   rejections_rescued: number;
 }
 
-export type Task = CompareTask | StoredTask;
+/** A document whose regular expressions are to be judged. */
+interface PatternsTask {
+  kind: 'patterns';
+  document: unknown;
+}
+
+export type Task = CompareTask | StoredTask | PatternsTask;
 
 /** A comparison that cannot be made is an answer too: undecided. */
 export function undecided(options: CompareOptions, why: string): Comparison {
   return undecidedComparison(options, `Whether the versions are compatible could not be decided: ${why}.`, false);
 }
 
-export function perform(task: Task): Comparison | Stored {
-  return task.kind === 'compare' ? comparison(task) : judgeStored(task);
+export function perform(task: Task): Comparison | Stored | Promise<Fault[]> {
+  switch (task.kind) {
+    case 'compare':
+      return comparison(task);
+    case 'stored':
+      return judgeStored(task);
+    case 'patterns':
+      return unsafePatterns(task.document);
+  }
+}
+
+/** Those with which one event could keep the server busy for ever. */
+async function unsafePatterns(document: unknown): Promise<Fault[]> {
+  const findings = await new FolderLint().lint('', Buffer.from(JSON.stringify(document)));
+  const unsafe = findings.filter(({ rule }) => rule === 'unsafe_pattern');
+  return unsafe.map(({ file, place, message }) => ({ file, place, reason: message }));
 }
 
 function comparison({ before, after, options }: CompareTask): Comparison {

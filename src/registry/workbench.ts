@@ -2,16 +2,22 @@
 import { Worker } from 'node:worker_threads';
 import type { CompareOptions } from '../schema/compare/compare.ts';
 import type { Comparison } from '../schema/compare/difference.ts';
+import type { Fault } from '../schema/faults.ts';
 import { perform, type Stored, type StoredTask, type Task, undecided } from './tasks.ts';
 
 /** On top of a comparison's own budget, before its thread is ended. */
 const GRACE_MS = 5_000;
 const STORED_MS = 10_000;
+const PATTERNS_MS = 10_000;
 
 // Node 20 loads no TypeScript into a worker, whatever the loader: from source the work is done right here.
 const FROM_SOURCE = import.meta.url.endsWith('.ts');
 
 type Answer = { result: unknown } | { error: string } | 'late';
+
+async function resultOf(task: Task): Promise<Answer> {
+  return { result: await perform(task) };
+}
 
 export class Workbench {
   #worker: Worker | undefined;
@@ -38,12 +44,22 @@ export class Workbench {
     return answer.result as Stored;
   }
 
+  /**
+   * Regular expressions of a document that take exponential time, with an example; those that cannot be judged in time
+   * are none of them.
+   */
+  async unsafePatterns(document: unknown): Promise<Fault[]> {
+    const answer = await this.#run({ kind: 'patterns', document }, PATTERNS_MS);
+    if (answer === 'late' || 'error' in answer) return [];
+    return answer.result as Fault[];
+  }
+
   async close(): Promise<void> {
     await this.#worker?.terminate();
   }
 
   #run(task: Task, ms: number): Promise<Answer> {
-    const answer = this.#queue.then(() => (FROM_SOURCE ? { result: perform(task) } : this.#post(task, ms)));
+    const answer = this.#queue.then(() => (FROM_SOURCE ? resultOf(task) : this.#post(task, ms)));
     this.#queue = answer.catch(() => {});
     return answer;
   }

@@ -2,9 +2,9 @@
 import { parentPort } from 'node:worker_threads';
 import { perform, type Task } from './tasks.ts';
 
-parentPort!.on('message', (task: Task) => {
+parentPort!.on('message', async (task: Task) => {
   try {
-    parentPort!.postMessage({ result: perform(task) });
+    parentPort!.postMessage({ result: await perform(task) });
   } catch (error) {
     parentPort!.postMessage({ error: (error as Error).message });
   }

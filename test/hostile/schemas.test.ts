@@ -356,3 +356,16 @@ hostile(
     }
   },
 );
+
+hostile(
+  'an expression with which one event could hold the server up does not come into use',
+  { schemaDir: folder.path },
+  async (t, arena) => {
+    for (const [index, [name, document]] of SLOW.entries()) {
+      const { status, json } = await send(arena, `/v1/schemas/slow_${index}/versions`, document);
+      t.match({ status, json }, { status: 422, json: { code: 'invalid_schema', detail: /exponential/ } }, name);
+    }
+    const safe = objectOf({ text: { type: 'string', pattern: '^(a+b)+$' } });
+    t.equal((await send(arena, '/v1/schemas/safe/versions', safe)).status, 201);
+  },
+);
