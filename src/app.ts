@@ -1,5 +1,5 @@
 // The only wiring: routes by name, one error handler, and nothing that decides anything.
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import multipart from '@fastify/multipart';
 import Fastify, {
   type FastifyBaseLogger,
@@ -14,6 +14,8 @@ import { Problem } from './errors.ts';
 import { HEADERS, RAW_HEADERS, securityHeaders } from './headers.ts';
 import { Admission } from './intake/admission.ts';
 import { checkHost } from './intake/host.ts';
+import { shuttingDown } from './intake/pace.ts';
+import { boundTraffic, headerBounds } from './intake/traffic.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -37,18 +39,17 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
     return503OnClosing: false,
     // Bodies are streamed, and their time is bounded by their idle time instead.
     requestTimeout: 0,
-    // Looked at by the hook below, so that the answer is a problem document.
-    http: { requireHostHeader: false },
+    // The Host header is looked at by the hook below, so that the answer is a problem document.
+    http: { ...headerBounds(app.config.limits), requireHostHeader: false },
     clientErrorHandler(error, socket) {
       if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
         socket.destroy();
         return;
       }
-      const tooLarge = (error as NodeJS.ErrnoException).code === 'HPE_HEADER_OVERFLOW';
-      const problem = new Problem(tooLarge ? 'headers_too_large' : 'bad_request', 'The request cannot be read as HTTP');
+      const problem = unreadable((error as NodeJS.ErrnoException).code);
       const body = JSON.stringify(problem);
       socket.end(
-        `HTTP/1.1 ${problem.status} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}\r\n` +
+        `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
           `Content-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n${RAW_HEADERS}Connection: close\r\n\r\n${body}`,
       );
     },
@@ -63,11 +64,12 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   });
   server.addHook('onRequest', async ({ raw }) => {
     checkHost(raw);
-    if (isClosing) throw new Problem('shutting_down', 'This process takes no more requests', { retryAfter: 1 });
+    if (isClosing) throw shuttingDown();
   });
   server.addHook('onSend', async (_request, reply) => {
     if (isClosing) reply.header('connection', 'close');
   });
+  boundTraffic(server, app.config.limits);
 
   server.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = hasVanished(request.raw, error) ? vanished(error) : toProblem(error);
@@ -97,6 +99,14 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   healthRoutes(server, app);
   await docsRoutes(server);
   return server;
+}
+
+/** What is said of a request that Node could not read to the end of its headers. */
+function unreadable(code: string | undefined): Problem {
+  const detail = 'The request cannot be read as HTTP';
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large', detail);
+  if (code !== 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('bad_request', detail);
+  return new Problem('body_timeout', 'The headers of the request did not come to an end in time');
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -21,8 +21,12 @@ export interface Limits {
   rejections: number;
   /** Uploads under way at once in this process. */
   batches: number;
-  /** Milliseconds without a byte from the client. */
+  /** Requests of any kind under way at once in this process. */
+  requests: number;
+  /** Milliseconds without a byte from the client, or without one that it takes of an answer. */
   idleMs: number;
+  /** Bytes a second that a client has to send on the average of `idleMs`; 0: any rate will do. */
+  minBytesPerS: number;
 }
 
 /** How long what is no longer needed is kept. 0 everywhere but in the interval: for ever. */
@@ -49,7 +53,11 @@ export interface Config {
   logLevel: string;
   /** Connections in this process's pool. */
   poolSize: number;
-  /** Milliseconds that in-flight requests get after SIGTERM. */
+  /** Milliseconds that a statement may take; 0: as long as it wants. */
+  statementMs: number;
+  /** Milliseconds that a statement may wait for a lock; 0: as long as it wants. */
+  lockMs: number;
+  /** Milliseconds from SIGTERM to the end of the process, at most. */
   drainMs: number;
   /** Where the process is to kill itself: for tests only. */
   faultPoint: FaultPoint | undefined;
@@ -85,7 +93,9 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     schemaDir: string('SCHEMA_DIR', 'schemas'),
     logLevel: oneOf('LOG_LEVEL', source.LOG_LEVEL || 'info', LOG_LEVELS),
     poolSize: integer('POOL_SIZE', 10, 2, 1_000),
-    drainMs: integer('DRAIN_MS', 30_000, 0, 3_600_000),
+    statementMs: integer('STATEMENT_TIMEOUT_MS', 600_000, 0, 86_400_000),
+    lockMs: integer('LOCK_TIMEOUT_MS', 10_000, 0, 86_400_000),
+    drainMs: integer('DRAIN_MS', 25_000, 0, 3_600_000),
     faultPoint: source.FAULT_POINT ? oneOf('FAULT_POINT', source.FAULT_POINT, FAULT_POINTS) : undefined,
     limits: {
       lineBytes: integer('MAX_LINE_BYTES', MIB, 64, 256 * MIB),
@@ -96,6 +106,8 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
       files: integer('MAX_FILES', 100, 1, 10_000),
       rejections: integer('MAX_REJECTIONS', 1_000_000, 1, 100_000_000),
       batches: integer('MAX_BATCHES', 100, 1, 100_000),
+      requests: integer('MAX_REQUESTS', 1_000, 1, 1_000_000),
+      minBytesPerS: integer('MIN_BYTES_PER_S', 10, 0, 1_000_000_000),
       idleMs: integer('IDLE_TIMEOUT_MS', 30_000, 10, 3_600_000),
     },
     retention: {

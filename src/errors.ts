@@ -15,7 +15,7 @@ export const PROBLEMS = {
   batch_not_found: [404, 'There is no such batch'],
   schema_not_found: [404, 'There is no such schema'],
   method_not_allowed: [405, 'This address does not take this method'],
-  body_timeout: [408, 'The client sent no byte for too long'],
+  body_timeout: [408, 'The client sent too little for too long'],
   idempotency_key_in_use: [409, 'A request with this Idempotency-Key is still running'],
   batch_not_held: [409, 'The batch is not held'],
   batch_not_promoted: [409, 'The batch has no rows that could be taken back'],
@@ -40,6 +40,7 @@ export const PROBLEMS = {
   database_unavailable: [503, 'Postgres cannot be reached'],
   database_busy: [503, 'Postgres could not take the batch in time'],
   schema_tables_not_updated: [503, 'The tables could not be brought up to date'],
+  overloaded: [503, 'The server has too much to do'],
   shutting_down: [503, 'The server is shutting down'],
   storage_full: [507, 'Postgres has no room left'],
 } as const satisfies Record<string, readonly [number, string]>;

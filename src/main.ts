@@ -3,10 +3,12 @@ import type { Logger } from 'pino';
 import { buildServer } from './app.ts';
 import { type Config, maskedConfig, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
+import { Draining } from './drain.ts';
 import { startEmbedded } from './embedded.ts';
 import { Problem, StartError } from './errors.ts';
 import { armFaultPoint } from './fault-point.ts';
 import { grantRights, type Roles } from './grants.ts';
+import { Link } from './link.ts';
 import { openLog } from './log.ts';
 import { migrating } from './migrate.ts';
 import { Presence } from './presence.ts';
@@ -18,12 +20,15 @@ import { Sweeper } from './sweep.ts';
 
 /** How often `npm start` is looked after. */
 const ORPHAN_MS = 500;
+/** A process that is frozen in the middle of a transaction must not hold its locks for ever. */
+const IDLE_IN_TRANSACTION_MS = 60_000;
 
 interface Ready {
   config: Config;
   log: Logger;
   url: string;
   db: Database;
+  link: Link;
   schemas: Schemas;
   /** Closes the pool, and the embedded Postgres if it is ours. */
   close(): Promise<void>;
@@ -32,16 +37,16 @@ interface Ready {
 /** Runs the server until a signal ends it. */
 export async function main(): Promise<void> {
   const ready = await prepare(true);
-  const { config, log, db, schemas, url } = ready;
+  const { config, log, db, schemas, url, link } = ready;
   process.on('SIGHUP', () => reload(schemas, log));
   if (config.faultPoint !== undefined)
     log.warn({ point: config.faultPoint }, 'FAULT_POINT is set: this process will die');
   armFaultPoint(config.faultPoint);
-  const presence = new Presence(url, log);
+  const presence = new Presence(url, log, link);
   await presence.start();
   const sweeper = new Sweeper(db, presence, log);
   sweeper.start();
-  const retention = new Retention(url, config.retention, log);
+  const retention = new Retention(url, config.retention, log, link);
   retention.start();
   const server = await buildServer({ config, db, schemas, presence, sweeper }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
@@ -50,17 +55,14 @@ export async function main(): Promise<void> {
   log.info({ url: address }, 'listening');
   await signal();
   log.info('draining');
-  const deadline = setTimeout(() => {
-    log.error(`requests were still under way after ${config.drainMs} ms`);
-    process.exit(1);
-  }, config.drainMs);
+  const draining = new Draining(config.drainMs, link, log);
   await server.close();
   sweeper.stop();
   await retention.stop();
   await presence.stop();
   await schemas.close();
   await ready.close();
-  clearTimeout(deadline);
+  draining.end();
   log.info('stopped');
 }
 
@@ -87,7 +89,9 @@ async function prepare(inUse: boolean): Promise<Ready> {
   const registry = await loadFolder(config.schemaDir);
   const embedded = config.databaseUrl === undefined ? await startEmbedded({ dataDir: config.dataDir, log }) : undefined;
   const url = config.databaseUrl ?? embedded!.url;
-  const db = openDatabase({ url, poolSize: config.poolSize });
+  const link = new Link();
+  const { poolSize, statementMs, lockMs } = config;
+  const db = openDatabase({ url, poolSize, statementMs, lockMs, idleInTransactionMs: IDLE_IN_TRANSACTION_MS, link });
   const close = async (): Promise<void> => {
     await db.destroy();
     await embedded?.stop();
@@ -95,7 +99,7 @@ async function prepare(inUse: boolean): Promise<Ready> {
   try {
     const { schemas, warnings } = await openSchemas(db, config.schemaDir, registry, inUse);
     logWarnings(log, warnings);
-    return { config, log, url, db, schemas, close };
+    return { config, log, url, db, link, schemas, close };
   } catch (error) {
     await close();
     throw databaseProblem(error) === undefined ? error : unreachable(error as Error);

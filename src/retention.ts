@@ -1,6 +1,7 @@
 // The job that keeps the database from growing for ever. It never fails: what could not be done is done next time.
 import type { Logger } from 'pino';
 import type { RetentionSettings } from './config.ts';
+import type { Link } from './link.ts';
 import { runPass } from './retention/pass.ts';
 
 /** After the start, when everything else has been seen to. */
@@ -10,14 +11,16 @@ export class Retention {
   readonly #url: string;
   readonly #settings: RetentionSettings;
   readonly #log: Logger;
+  readonly #link: Link;
   readonly #ending = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(url: string, settings: RetentionSettings, log: Logger) {
+  constructor(url: string, settings: RetentionSettings, log: Logger, link: Link) {
     this.#url = url;
     this.#settings = settings;
     this.#log = log;
+    this.#link = link;
   }
 
   /** From now on there is a pass every interval, the first one soon. */
@@ -45,7 +48,7 @@ export class Retention {
 
   async #run(): Promise<void> {
     try {
-      const removed = await runPass(this.#url, this.#settings, this.#ending.signal);
+      const removed = await runPass(this.#url, this.#settings, this.#ending.signal, this.#link);
       if (removed !== null && Object.values(removed).some((count) => count > 0)) this.#log.info(removed, 'retention');
     } catch (error) {
       this.#log.warn({ reason: (error as Error).message }, 'retention failed, it is tried again');

@@ -1,7 +1,7 @@
 // Clears away what was left half done: by processes that died, and by this one where Postgres was away when it mattered.
 // Safe with any number of processes at once.
 import type { Logger } from 'pino';
-import { borrow, type Connection, type Database } from './db.ts';
+import { borrow, type Connection, type Database, retried } from './db.ts';
 import { isAlive } from './load/liveness.ts';
 import { forgetRows } from './load/row-digests.ts';
 import { dropOrphanedStages, dropUnloggedStages } from './load/stage.ts';
@@ -50,7 +50,7 @@ export class Sweeper {
 
   async #sweep(): Promise<void> {
     try {
-      const swept = await borrow(this.#db, (connection) => this.#sweepAll(connection));
+      const swept = await retried(() => borrow(this.#db, (connection) => this.#sweepAll(connection)));
       if (swept.length > 0) this.#log.warn({ batches: swept }, 'cleared away what was left half done');
     } catch (error) {
       this.#log.warn({ reason: (error as Error).message }, 'sweep failed, it is tried again');

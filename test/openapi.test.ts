@@ -14,6 +14,7 @@ import { sluiceClient } from '../src/client/client.ts';
 import { readConfig } from '../src/config.ts';
 import { openDatabase } from '../src/db.ts';
 import { PROBLEMS, type ProblemCode } from '../src/errors.ts';
+import { Link } from '../src/link.ts';
 import type { BatchStatus, CheckResult, ColumnType, RejectionCode, Report, Verdict } from '../src/model.ts';
 import { Presence } from '../src/presence.ts';
 import { Schemas } from '../src/registry/schemas.ts';
@@ -199,7 +200,7 @@ t.test('the routes of the server and the routes of the description are the same'
   const url = 'postgres://127.0.0.1:1/nothing';
   const db = openDatabase({ url, poolSize: 2 });
   const schemas = new Schemas(db, `${ROOT}schemas`, await loadFolder(`${ROOT}schemas`));
-  const presence = new Presence(url, log);
+  const presence = new Presence(url, log, new Link());
   const sweeper = new Sweeper(db, presence, log);
   const server = await buildServer({ config: readConfig({}), db, schemas, presence, sweeper }, log);
   t.teardown(async () => {

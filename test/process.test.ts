@@ -97,6 +97,24 @@ t.test('a body shorter than announced, and one that trickles to a stop', async (
   await assertNoDebris(t, query);
 });
 
+t.test('a body longer than announced, and a chunk that is not as long as it says', async (t) => {
+  const { url: databaseUrl, query } = await testDatabase(t);
+  const server = await startServer(t, { databaseUrl });
+  const everything = async (socket: ReturnType<typeof connect>) => {
+    let text = '';
+    for await (const data of socket) text += data;
+    return text;
+  };
+  const long = await beginUpload(server, line + line, `Content-Length: ${line.length}\r\n`);
+  // Node answers what is no request at once, perhaps before the upload in front of it has its own answer.
+  t.match(await everything(long), /^HTTP\/1\.1 (201|400) /);
+  const lying = await beginUpload(server, `5\r\n${line}\r\n0\r\n\r\n`, 'Transfer-Encoding: chunked\r\n');
+  t.match(await everything(lying), /^(HTTP\/1\.1 400 |$)/);
+  await eventually(async () => (await query("SELECT FROM sluice.batches WHERE status = 'receiving'")).length === 0);
+  const [{ n }] = (await query('SELECT count(*)::int AS n FROM events.user_event')) as [{ n: number }];
+  t.ok(n <= 1, 'what was announced, or nothing');
+});
+
 t.test('a process killed in the middle of an upload: another one clears it away, the key is free', async (t) => {
   const { url: databaseUrl, query } = await testDatabase(t);
   const server = await startServer(t, { databaseUrl });

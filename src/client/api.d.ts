@@ -959,7 +959,7 @@ export interface components {
          * @description Stable; a retired code is never used for anything else
          * @enum {string}
          */
-        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "replay_running" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down" | "storage_full";
+        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "replay_running" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "overloaded" | "shutting_down" | "storage_full";
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -1045,7 +1045,7 @@ export interface components {
                 };
             };
         };
-        /** @description The client sent no byte for too long */
+        /** @description The client sent nothing, or too little, for too long */
         BodyTimeout: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1141,7 +1141,7 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "database_unavailable" | "database_busy" | "shutting_down";
+                    code?: "database_unavailable" | "database_busy" | "overloaded" | "shutting_down";
                 };
             };
         };
@@ -1156,7 +1156,7 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "shutting_down";
+                    code?: "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "overloaded" | "shutting_down";
                 };
             };
         };
@@ -1326,7 +1326,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The client sent no byte for too long; nothing was stored */
+            /** @description The client sent nothing, or too little, for too long; nothing was stored */
             408: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -1433,7 +1433,7 @@ export interface operations {
                         /** @constant */
                         status?: 503;
                         /** @enum {unknown} */
-                        code?: "database_unavailable" | "database_busy" | "shutting_down";
+                        code?: "database_unavailable" | "database_busy" | "overloaded" | "shutting_down";
                     };
                 };
             };
@@ -1936,7 +1936,7 @@ export interface operations {
                         /** @constant */
                         status?: 503;
                         /** @enum {unknown} */
-                        code?: "database_unavailable" | "database_busy" | "shutting_down";
+                        code?: "database_unavailable" | "database_busy" | "overloaded" | "shutting_down";
                     };
                 };
             };
@@ -2159,7 +2159,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The client sent no byte for too long */
+            /** @description The client sent nothing, or too little, for too long */
             408: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
@@ -2319,7 +2319,7 @@ export interface operations {
                 };
             };
             404: components["responses"]["SchemaNotFound"];
-            /** @description The client sent no byte for too long */
+            /** @description The client sent nothing, or too little, for too long */
             408: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];

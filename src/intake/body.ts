@@ -7,7 +7,8 @@ import { Problem } from '../errors.ts';
 import type { UploadFile } from '../ingest.ts';
 import { bodyDecompressor, bodyForm } from './media.ts';
 import { PARAMETERS } from './options.ts';
-import { type Chunks, decompress, decompressors, Receipt, withIdleTimeout, within, withSizeLimit } from './stream.ts';
+import { Pace } from './pace.ts';
+import { type Chunks, decompress, decompressors, paced, Receipt, withSizeLimit } from './stream.ts';
 
 type Part = MultipartFile | MultipartValue;
 
@@ -48,7 +49,7 @@ async function* singleFile(
 
 /** The body's chunks; an end that the client did not mean is an error. */
 async function* wholeBody(raw: IncomingMessage, limits: Limits): AsyncGenerator<Buffer> {
-  yield* withIdleTimeout(raw, limits.idleMs);
+  yield* paced(raw, limits);
   if (!raw.complete) throw new Problem('incomplete_body', 'The body ended before its announced end');
 }
 
@@ -68,8 +69,12 @@ async function* partFiles(request: FastifyRequest, limits: Limits): AsyncGenerat
   const options = { limits: { fileSize: Number.POSITIVE_INFINITY, files: limits.files, parts: limits.files + 1_000 } };
   try {
     const parts = request.parts(options)[Symbol.asyncIterator]();
+    const pace = new Pace(limits);
+    const { socket } = request.raw;
     for (;;) {
-      const next = await within(parts.next(), limits.idleMs);
+      // Whatever stands between two files counts, though nobody looks at it.
+      const before = socket.bytesRead;
+      const next = await pace.next(parts.next(), () => socket.bytesRead - before);
       if (next.done === true) return;
       const part: Part = next.value;
       if (part.type === 'file') yield* partFile(part, limits);
@@ -82,7 +87,7 @@ async function* partFiles(request: FastifyRequest, limits: Limits): AsyncGenerat
 
 async function* partFile(part: MultipartFile, limits: Limits): AsyncGenerator<UploadFile> {
   const receipt = new Receipt();
-  const received = receipt.of(withSizeLimit(withIdleTimeout(part.file, limits.idleMs), limits.bodyBytes));
+  const received = receipt.of(withSizeLimit(paced(part.file, limits), limits.bodyBytes));
   yield {
     name: fileName(part.filename),
     format: 'ndjson',

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream';
 import zlib from 'node:zlib';
 import type { Limits } from '../config.ts';
 import { Problem } from '../errors.ts';
+import { Pace, type Patience } from './pace.ts';
 
 export type Chunks = AsyncIterable<Buffer>;
 
@@ -14,27 +15,17 @@ const RATIO_FREE_BYTES = 8 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
 /**
- * Hands on the stream's chunks and gives up on a client that sends no byte for too long. The clock stands while we are
- * the slow side.
- * @throws {Problem} `body_timeout`
+ * Hands on the stream's chunks and gives up on a client that sends none, or too little, for too long.
+ * @throws {Problem} `body_timeout`, `shutting_down`
  */
-export async function* withIdleTimeout(stream: AsyncIterable<unknown>, idleMs: number): AsyncGenerator<Buffer> {
-  const chunks = stream[Symbol.asyncIterator]();
+export async function* paced(stream: AsyncIterable<unknown>, patience: Patience): AsyncGenerator<Buffer> {
+  const pace = new Pace(patience);
+  const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   for (;;) {
-    const next = await within(chunks.next(), idleMs);
+    const next = await pace.next(chunks.next(), ({ value }) => value?.length ?? 0);
     if (next.done === true) return;
-    yield next.value as Buffer;
+    yield next.value;
   }
-}
-
-/** The promise's result, or {@link Problem} `body_timeout` after `idleMs`. */
-export function within<T>(promise: Promise<T>, idleMs: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Problem('body_timeout', `The client sent no byte for ${idleMs} ms`, { retryAfter: 1 }));
-    }, idleMs);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }
 
 /** Counts and hashes what passes through. */

@@ -26,6 +26,8 @@ export async function copyRows(
 ): Promise<void> {
   const names = columns.map(quote).join(', ');
   const stream = connection.query(copyFrom(`COPY ${table} (${names}) FROM STDIN (FORMAT binary)`));
+  // It may tell of the end of its connection once more when nobody waits for it any longer.
+  stream.on('error', () => {});
   stream.end(data);
   await finished(stream);
   if (stream.rowCount !== rows) {

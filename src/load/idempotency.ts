@@ -1,6 +1,6 @@
 // Idempotency keys (IETF draft-ietf-httpapi-idempotency-key-header): a key is claimed before the body is read and bound
 // to its payload in the transaction that commits the batch.
-import { borrow, type Connection, type Database } from '../db.ts';
+import { borrow, type Connection, type Database, retried } from '../db.ts';
 import { isAlive } from './liveness.ts';
 
 /** A key that this request runs under. */
@@ -22,13 +22,15 @@ const LOOKS = 5;
 
 /** Claims a key for a batch. A key whose process died is taken over. */
 export function claimKey(db: Database, claim: Claim, process: string): Promise<ClaimResult> {
-  return borrow(db, async (connection) => {
-    for (let look = 0; look < LOOKS; look++) {
-      const result = await tryToClaim(connection, claim, process);
-      if (result !== 'changed') return result;
-    }
-    return { state: 'running' };
-  });
+  return retried(() =>
+    borrow(db, async (connection) => {
+      for (let look = 0; look < LOOKS; look++) {
+        const result = await tryToClaim(connection, claim, process);
+        if (result !== 'changed') return result;
+      }
+      return { state: 'running' };
+    }),
+  );
 }
 
 async function tryToClaim(connection: Connection, claim: Claim, process: string): Promise<ClaimResult | 'changed'> {

@@ -1,8 +1,8 @@
 // What is to be recorded of single lines, rejections and runs of blank ones, until the promoting transaction writes it, or
 // earlier where it becomes much.
-import { borrow, type Connection, type Database } from '../db.ts';
+import { type Connection, type Database, transact } from '../db.ts';
 import type { Rejection } from '../model.ts';
-import { type LineRun, RejectionRows, recordBlankLines } from './record.ts';
+import { expectReceiving, type LineRun, RejectionRows, recordBlankLines } from './record.ts';
 
 /** Bytes of rejections, and runs of blank lines, that wait in memory. */
 const REJECTION_BYTES = 2 * 1024 * 1024;
@@ -45,16 +45,20 @@ export class LineRecords {
   /** Writes what is waiting for good: inside a transaction that is not tried again. */
   async spill(connection: Connection): Promise<void> {
     await this.write(connection);
-    this.#rejections.clear();
-    this.#blanks.length = 0;
+    this.#clear();
   }
 
-  /** {@link spill} in a transaction of its own. */
+  /** Writes what is waiting for good, in a transaction of its own. */
   async move(db: Database): Promise<void> {
-    await borrow(db, async (connection) => {
-      await connection.query('BEGIN');
-      await this.spill(connection);
-      await connection.query('COMMIT');
+    await transact(db, async (connection) => {
+      if (this.#isKept) await expectReceiving(connection, this.#batchId);
+      await this.write(connection);
     });
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#rejections.clear();
+    this.#blanks.length = 0;
   }
 }

@@ -1,6 +1,17 @@
 // One batch on its way into Postgres: rows are staged while lines are being judged, and at the end one transaction checks
 // the batch and promotes or holds all of it, or nothing is kept.
-import { borrow, type Connection, type Database, databaseProblem, isDataError, isRetryable } from '../db.ts';
+import {
+  borrow,
+  type Connection,
+  type Database,
+  databaseProblem,
+  isDataError,
+  isRetryable,
+  isTableMissing,
+  pauseBefore,
+  retried,
+  transact,
+} from '../db.ts';
 import { Problem } from '../errors.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { CheckResult, Rejection, RejectionCode, Report } from '../model.ts';
@@ -16,7 +27,7 @@ import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
 import { inspect } from './inspect.ts';
 import { LineRecords } from './line-records.ts';
 import { type BatchConstants, holdTable, promoteTable, recordDuplicates } from './promote.ts';
-import { forgetBatch, readAnswer, recordFinished, recordReceiving, type StoredAnswer } from './record.ts';
+import { forgetBatch, readAnswer, recordFinished, recordReceiving, type StoredAnswer, takenForDead } from './record.ts';
 import type { Replayed } from './replayed.ts';
 import { forgetRows } from './row-digests.ts';
 import { lineBytesReader, type Offender, sift } from './sift.ts';
@@ -107,7 +118,8 @@ export class Loading implements Destination {
     await this.#staging.settle();
     if (this.abortReason !== undefined) this.#staging.clear();
     if (!this.#isRecorded) {
-      await borrow(this.#db, (connection) => recordReceiving(connection, { ...this.#batch, ...this.#options }));
+      const record = { ...this.#batch, ...this.#options };
+      await retried(() => borrow(this.#db, (connection) => recordReceiving(connection, record)));
       this.#isRecorded = true;
     }
     if (this.#records.areMany) await this.#records.move(this.#db);
@@ -127,12 +139,16 @@ export class Loading implements Destination {
           await this.#sift();
           this.#abortWhere(true);
         }
-        return await this.#finishOnce(ending);
+        const answer = await this.#finishOnce(ending);
+        this.#staging.end();
+        return answer;
       } catch (error) {
         if (this.#isSifting || tries === TRIES) throw error;
         if (isDataError(error)) await this.#refuseRows(error as Error);
         else if (this.#isInDoubt && databaseProblem(error) !== undefined) return this.#settleDoubt(error);
-        else if (!isRetryable(error)) throw error;
+        else if (this.#isRecorded && isTableMissing(error)) throw takenForDead();
+        else if (isRetryable(error)) await pauseBefore(tries + 1);
+        else throw error;
       }
     }
   }
@@ -142,10 +158,11 @@ export class Loading implements Destination {
     this.abortReason ??= reason;
     const { claim } = this.#options;
     await this.#staging.settle().catch(() => {});
-    if (claim !== null) await borrow(this.#db, (connection) => releaseClaim(connection, claim));
+    this.#staging.end();
+    if (claim !== null) await retried(() => borrow(this.#db, (connection) => releaseClaim(connection, claim)));
     if (!isUpload && !this.#isRecorded) return;
     this.#staging.clear();
-    await this.#finishOnce({ ...ending, fingerprint: Buffer.alloc(0) }, false);
+    await retried(() => this.#finishOnce({ ...ending, fingerprint: Buffer.alloc(0) }, false));
   }
 
   async #finishOnce(ending: Ending, completes = true): Promise<StoredAnswer> {
@@ -165,7 +182,7 @@ export class Loading implements Destination {
       faultPoint('after-commit');
       return stored;
     });
-    if (dryRun && this.#isRecorded) await borrow(this.#db, (connection) => this.#leaveNothing(connection));
+    if (dryRun && this.#isRecorded) await transact(this.#db, (connection) => this.#leaveNothing(connection));
     return answer;
   }
 
@@ -299,10 +316,7 @@ export class Loading implements Destination {
       reason: this.abortReason ?? null,
     });
     const isClaimed = claim === null || !completes || (await completeClaim(connection, claim, fingerprint));
-    if (!isOurs || !isClaimed) {
-      const detail = 'Nothing was stored: the batch was taken for dead, please send it again';
-      throw new Problem('database_unavailable', detail, { retryAfter: 1 });
-    }
+    if (!isOurs || !isClaimed) throw takenForDead();
     await this.#records.write(connection);
     if (report.lines.accepted === 0 && (this.#isRecorded || report.lines.duplicate > 0))
       await forgetRows(connection, batchId);

@@ -1,5 +1,6 @@
 // What the service remembers of a batch: one function, one statement on the system tables.
 import type { Connection } from '../db.ts';
+import { Problem } from '../errors.ts';
 import { RowBuffer } from '../lines/rows.ts';
 import type { Rejection, Report } from '../model.ts';
 import { copyRows } from './copy.ts';
@@ -34,6 +35,25 @@ export async function recordReceiving(connection: Connection, batch: BatchRecord
     `INSERT INTO sluice.batches (id, status, received_at, process) VALUES ($1, 'receiving', $2, $3)`,
     [batch.id, batch.receivedAt, batch.process],
   );
+}
+
+/**
+ * To be asked in each transaction that writes for a batch before it is finished: a sweep that takes this process for dead
+ * then waits for it, and clears its work away too.
+ * @throws {Problem} `database_unavailable` if a sweep has been here already
+ */
+export async function expectReceiving(connection: Connection, batchId: string): Promise<void> {
+  const { rowCount } = await connection.query(
+    `SELECT FROM sluice.batches WHERE id = $1 AND status = 'receiving' FOR SHARE`,
+    [batchId],
+  );
+  if (rowCount === 0) throw takenForDead();
+}
+
+/** The connection that says that this process lives was lost for a while, and the batch was cleared away. */
+export function takenForDead(): Problem {
+  const detail = 'Nothing was stored: the batch was taken for dead, please send it again';
+  return new Problem('database_unavailable', detail, { retryAfter: 1 });
 }
 
 export interface FinishedBatch extends BatchRecord {

@@ -13,7 +13,7 @@ interface TableState {
 }
 
 /** The rows of one chunk. */
-interface Block {
+export interface Block {
   plan: TablePlan;
   lines: LineRuns;
   fingerprints: Buffer;
@@ -27,15 +27,18 @@ export class RowDigests {
     this.#batchId = batchId;
   }
 
-  /** Records a chunk that is in the stage for good. */
-  async add(connection: Connection, chunk: Chunk): Promise<void> {
-    const block = blockOf(chunk);
-    const { table } = chunk.plan;
-    const state = this.#tables.get(table) ?? { blocks: 0, digest: new TableDigest() };
-    this.#tables.set(table, state);
-    await writeBlocks(connection, this.#batchId, [{ ...block, block: state.blocks }]);
+  /** Records a chunk in the transaction that takes it to the stage, which may have to be tried again. */
+  async write(connection: Connection, block: Block): Promise<void> {
+    const blocks = this.#tables.get(block.plan.table)?.blocks ?? 0;
+    await writeBlocks(connection, this.#batchId, [{ ...block, block: blocks }]);
+  }
+
+  /** The chunk is in the stage for good, and recorded. */
+  add({ plan, lines, fingerprints }: Block): void {
+    const state = this.#tables.get(plan.table) ?? { blocks: 0, digest: new TableDigest() };
+    this.#tables.set(plan.table, state);
     state.blocks++;
-    state.digest.add(block.lines, block.fingerprints);
+    state.digest.add(lines, fingerprints);
   }
 
   /**
@@ -61,7 +64,8 @@ export async function forgetRows(connection: Connection, batchId: string): Promi
   await connection.query('DELETE FROM sluice.row_digests WHERE batch_id = $1', [batchId]);
 }
 
-function blockOf(chunk: Chunk): Block {
+/** What is to be recorded of a chunk. */
+export function blockOf(chunk: Chunk): Block {
   const lines = new LineRuns();
   for (let row = 0; row < chunk.rows.rows; row++) lines.append(chunk.batchLine(row));
   return { plan: chunk.plan, lines, fingerprints: chunk.rows.fingerprints() };

@@ -1,6 +1,6 @@
 // A batch's rows until they are promoted: they gather in one chunk a table, full chunks go to the batch's unlogged
 // stages while the next lines are being judged, and what is left goes with the promoting transaction.
-import { borrow, type Connection, type Database, isDataError } from '../db.ts';
+import { borrow, type Connection, type Database, isDataError, transact } from '../db.ts';
 import type { Check } from '../expectations/check.ts';
 import type { Suite } from '../expectations/suite.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -8,7 +8,9 @@ import type { SchemaVersion } from '../schema/registry.ts';
 import { type Chunk, chunkFor, type LinePlace } from './chunk.ts';
 import { copyChunk } from './copy.ts';
 import { copyLineBytes, createLineBytes } from './line-bytes.ts';
-import { RowDigests } from './row-digests.ts';
+import { expectReceiving } from './record.ts';
+import { blockOf, RowDigests } from './row-digests.ts';
+import { Share } from './share.ts';
 import {
   createUnloggedStage,
   forgetTemporaryStages,
@@ -17,9 +19,6 @@ import {
   temporaryStage,
 } from './stage.ts';
 import type { Suspects } from './trial.ts';
-
-/** Bytes of rows that wait in memory before the fullest chunk goes to the stage. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** The rows of a chunk that Postgres takes; what it refuses has become rejections. */
 export type WithoutRefused = (chunk: Chunk) => Promise<Chunk>;
@@ -39,6 +38,7 @@ export class Staging {
   readonly #keepsDigests: boolean;
   /** Tables of which lines may still be rejected once they are in the stage: their bytes are kept. */
   readonly #keepsBytes = new Set<string>();
+  readonly #share = new Share();
   #lineBytes: string | undefined;
   #copying: Promise<void> = Promise.resolve();
 
@@ -64,13 +64,19 @@ export class Staging {
     if (suite.checks.length > 0 && !this.suites.has(plan.table)) this.suites.set(plan.table, { schema, suite });
   }
 
+  /** Whether so much waits in memory that the fullest chunk should go to the stage. */
   get isFull(): boolean {
-    return this.#waitingBytes() > CHUNK_BYTES;
+    return this.#share.isFull(this.#waitingBytes());
   }
 
   /** The chunk under way has arrived. */
   async settle(): Promise<void> {
     await this.#copying;
+  }
+
+  /** The upload has ended, and others may have its share of the memory. */
+  end(): void {
+    this.#share.end();
   }
 
   /** Nothing of the rows in memory will be needed. */
@@ -197,14 +203,15 @@ export class Staging {
     return this.checks(table, 'rejecting').length > 0;
   }
 
-  #copy(chunk: Chunk, stage: StageTable): Promise<void> {
-    return borrow(this.#db, async (connection) => {
-      await connection.query('BEGIN');
+  async #copy(chunk: Chunk, stage: StageTable): Promise<void> {
+    const block = this.#keepsDigests ? blockOf(chunk) : undefined;
+    await transact(this.#db, async (connection) => {
+      await expectReceiving(connection, this.batchId);
       await copyChunk(connection, stage.name, chunk);
       if (this.#keepsBytes.has(chunk.plan.table)) await copyLineBytes(connection, this.#lineBytes!, chunk);
-      if (this.#keepsDigests) await this.digests.add(connection, chunk);
-      await connection.query('COMMIT');
+      if (block !== undefined) await this.digests.write(connection, block);
     });
+    if (block !== undefined) this.digests.add(block);
   }
 
   #waitingBytes(): number {

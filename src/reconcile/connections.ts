@@ -58,5 +58,6 @@ const SETTINGS = `
   SET LOCAL timezone = 'UTC';
   SET LOCAL lock_timeout = '10s';
   SET LOCAL statement_timeout = ${STATEMENT_MS};
+  SET LOCAL idle_in_transaction_session_timeout = 0;
   SET LOCAL jit = off;
   SELECT set_config(name, '2s', true) FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'`;

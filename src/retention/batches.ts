@@ -1,5 +1,6 @@
 // Records of batches whose time is over. The record goes first: what hangs on it, removed piece by piece, is then not
 // missed by anybody, and a process that dies in the middle leaves nothing that a later pass does not find.
+import { retried } from '../db.ts';
 import { stagedOf } from './discarded.ts';
 import { batchesIn, firstIdOf, type Pass, pause, repeat } from './steps.ts';
 
@@ -24,7 +25,7 @@ export async function removeBatches(pass: Pass, cutoff: Date): Promise<number> {
     const discarded = batches.filter(({ status }) => status === 'discarded').map(({ id }) => id);
     const staged = await stagedOf(pass, discarded);
     const ids = batches.map(({ id }) => id).filter((id) => !staged.has(id));
-    const { rows } = await pass.connection.query<{ id: string }>(REMOVE, [ids]);
+    const { rows } = await retried(() => pass.connection.query<{ id: string }>(REMOVE, [ids]));
     if (rows.length === 0) continue;
     removed += rows.length;
     await pause(pass);

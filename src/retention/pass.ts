@@ -2,6 +2,7 @@
 // the pool.
 import pg from 'pg';
 import type { RetentionSettings } from '../config.ts';
+import { Link } from '../link.ts';
 import { removeBatches } from './batches.ts';
 import { removeDiscarded } from './discarded.ts';
 import { removeKeys } from './keys.ts';
@@ -22,21 +23,30 @@ export interface Removed {
 /**
  * Removes everything whose time is over.
  * @param signal ends the pass after the step under way
+ * @param link that its connection is cut with
  * @returns null where another process is at it
  */
-export async function runPass(url: string, settings: RetentionSettings, signal: AbortSignal): Promise<Removed | null> {
+export async function runPass(
+  url: string,
+  settings: RetentionSettings,
+  signal: AbortSignal,
+  link = new Link(),
+): Promise<Removed | null> {
   const connection = new pg.Client({
     connectionString: url,
     application_name: 'sluice retention',
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
+    stream: link.open,
   });
   // A lost connection is told by the query under way, or by the next one.
   connection.on('error', () => {});
   try {
     await connection.connect();
     // It can always be done again, and it must not be what others wait for.
-    await connection.query("SET timezone = 'UTC'; SET lock_timeout = '2s'; SET synchronous_commit = off");
+    await connection.query(
+      "SET timezone = 'UTC'; SET lock_timeout = '2s'; SET statement_timeout = 0; SET synchronous_commit = off",
+    );
     const { rows } = await connection.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [LOCK]);
     return rows[0]!.locked ? await removeAll({ connection, signal }, settings) : null;
   } finally {

@@ -1,6 +1,7 @@
 // How retention goes through tables: in steps so small that nobody waits for one, each a transaction of its own.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { retried } from '../db.ts';
 
 /** Pause after a step that removed something. */
 const PAUSE_MS = 20;
@@ -24,7 +25,7 @@ export async function pause({ signal }: Pass): Promise<void> {
 export async function repeat(pass: Pass, sql: string, values: unknown[]): Promise<number> {
   let removed = 0;
   while (!pass.signal.aborted) {
-    const { rowCount } = await pass.connection.query(sql, values);
+    const { rowCount } = await retried(() => pass.connection.query(sql, values));
     if (!rowCount) break;
     removed += rowCount;
     await pause(pass);
@@ -50,9 +51,12 @@ export async function walk(pass: Pass, table: string, condition: string, values:
   const { pages } = rows[0]!;
   let removed = 0;
   for (let page = 0; page < pages && !signal.aborted; page += PAGES) {
-    const { rowCount } = await connection.query(
-      `DELETE FROM ${table} AS old WHERE ctid >= $1::tid AND ctid < $2::tid AND ${condition}`,
-      [`(${page},0)`, `(${page + PAGES},0)`, ...values],
+    const { rowCount } = await retried(() =>
+      connection.query(`DELETE FROM ${table} AS old WHERE ctid >= $1::tid AND ctid < $2::tid AND ${condition}`, [
+        `(${page},0)`,
+        `(${page + PAGES},0)`,
+        ...values,
+      ]),
     );
     removed += rowCount ?? 0;
     if (rowCount) await pause(pass);

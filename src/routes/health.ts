@@ -5,15 +5,21 @@ import type { Service } from '../service.ts';
 
 const PATIENCE_MS = 2_000;
 
-export function healthRoutes(server: FastifyInstance, { db }: Service): void {
+export function healthRoutes(server: FastifyInstance, { db, presence }: Service): void {
   server.get('/healthz', async () => ({ status: 'ok' }));
 
   server.get('/readyz', async () => {
+    if (!presence.isReady) throw unready();
     try {
       await db.raw('SELECT 1').timeout(PATIENCE_MS, { cancel: false });
     } catch (error) {
-      throw new Problem('database_unavailable', 'Postgres does not answer', { retryAfter: 2, cause: error });
+      // That all connections are in use is no fault: Postgres has just answered on another one.
+      if ((error as Error).name !== 'KnexTimeoutError') throw unready(error);
     }
     return { status: 'ready' };
   });
+}
+
+function unready(cause?: unknown): Problem {
+  return new Problem('database_unavailable', 'Postgres does not answer, or takes no writes', { retryAfter: 2, cause });
 }

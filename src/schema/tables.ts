@@ -149,7 +149,8 @@ async function run(connection: Connection, steps: readonly Statement[], lockTime
   if (steps[0]!.apart) return runApart(connection, steps[0]!, lockTimeoutMs);
   await connection.query('BEGIN');
   try {
-    await connection.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+    // What it does to a large table takes its time.
+    await connection.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}; SET LOCAL statement_timeout = 0`);
     await connection.query(steps.map(({ sql }) => sql).join(';\n'));
     await connection.query('COMMIT');
   } catch (error) {
@@ -164,9 +165,11 @@ async function run(connection: Connection, steps: readonly Statement[], lockTime
  */
 async function runApart(connection: Connection, { sql, table }: Statement, lockTimeoutMs: number): Promise<void> {
   const before = await unfinishedOn(connection, table!);
-  const { rows } = await connection.query('SHOW lock_timeout');
-  const usual = (rows[0] as { lock_timeout: string }).lock_timeout;
-  await connection.query(`SET lock_timeout = ${lockTimeoutMs}`);
+  const { rows } = await connection.query(
+    `SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement`,
+  );
+  const usual = rows[0] as { lock: string; statement: string };
+  await connection.query(`SET lock_timeout = ${lockTimeoutMs}; SET statement_timeout = 0`);
   try {
     await connection.query(sql);
   } catch (error) {
@@ -177,7 +180,8 @@ async function runApart(connection: Connection, { sql, table }: Statement, lockT
     }
     throw error;
   } finally {
-    await connection.query(`SET lock_timeout = '${usual}'`).catch(() => {});
+    const { lock, statement } = usual;
+    await connection.query(`SET lock_timeout = '${lock}'; SET statement_timeout = '${statement}'`).catch(() => {});
   }
 }
 
