@@ -9,9 +9,12 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
+import { guard } from './access/guard.ts';
 import { databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
 import { Admission } from './intake/admission.ts';
+import { isBodyAwaited, takeOverContinue } from './intake/continue.ts';
+import { hideBatches } from './routes/batch-sight.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -57,8 +60,9 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   server.addHook('onRequest', async () => {
     if (isClosing) throw new Problem('shutting_down', 'This process takes no more requests', { retryAfter: 1 });
   });
-  server.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close');
+  takeOverContinue(server.server);
+  server.addHook('onSend', async (request, reply) => {
+    if (isClosing || isBodyAwaited(request.raw)) reply.header('connection', 'close');
   });
 
   server.setErrorHandler<FastifyError>((error, request, reply) => {
@@ -77,6 +81,9 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   // Every other body reaches its route as the stream it is.
   server.removeContentTypeParser(['application/json', 'text/plain']);
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+  guard(server, app.access);
+  hideBatches(server, app.db);
 
   const admission = new Admission(app.config.limits.batches);
   eventRoutes(server, app, admission);

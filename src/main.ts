@@ -1,5 +1,7 @@
 // The server process: settings, database, schemas, tables, then HTTP; and the way back on a signal.
 import pino, { type Logger } from 'pino';
+import { type Access, isLoopback } from './access/access.ts';
+import { KeyRing } from './access/ring.ts';
 import { buildServer } from './app.ts';
 import { type Config, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
@@ -35,16 +37,21 @@ export async function main(): Promise<void> {
     log.warn({ point: config.faultPoint }, 'FAULT_POINT is set: this process will die');
   armFaultPoint(config.faultPoint);
   const presence = new Presence(url, log);
+  const access = await openAccess(ready, presence).catch(async (error) => {
+    await schemas.close();
+    await ready.close();
+    throw error;
+  });
   await presence.start();
   const sweeper = new Sweeper(db, presence, log);
   sweeper.start();
   const retention = new Retention(url, config.retention, log);
   retention.start();
-  const server = await buildServer({ config, db, schemas, presence, sweeper }, log);
+  const server = await buildServer({ config, db, schemas, presence, sweeper, access }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
     throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
   });
-  log.info({ url: address }, 'listening');
+  log.info({ url: address, auth: access.ring === undefined ? 'off' : 'on' }, 'listening');
   await signal();
   log.info('draining');
   const deadline = setTimeout(() => {
@@ -53,6 +60,7 @@ export async function main(): Promise<void> {
   }, config.drainMs);
   await server.close();
   sweeper.stop();
+  access.ring?.stop();
   await retention.stop();
   await presence.stop();
   await schemas.close();
@@ -89,6 +97,31 @@ async function prepare(inUse: boolean): Promise<Ready> {
     await close();
     throw databaseProblem(error) === undefined ? error : unreachable(error as Error);
   }
+}
+
+/**
+ * Who may come in: with AUTH unset everybody on a loopback address, and elsewhere whoever has a key.
+ * @throws {StartError} others can reach the server, and there is no key, nor AUTH=off
+ */
+async function openAccess({ config, log, db }: Ready, presence: Presence): Promise<Access> {
+  const { host, access } = config;
+  const isLocal = isLoopback(host);
+  if (access.auth === 'off' || (access.auth === undefined && isLocal)) {
+    if (!isLocal) log.warn({ host }, 'AUTH=off: whoever reaches this address may do everything');
+    return { ring: undefined, isLocal: access.auth === undefined };
+  }
+  const ring = new KeyRing(db, access, log);
+  presence.listen('sluice_api_keys', () => ring.refresh());
+  await ring.start();
+  if (ring.size > 0) return { ring, isLocal: false };
+  const hint = 'make one with "sluice keys create --name NAME --scope admin"';
+  if (access.auth === undefined) {
+    throw new StartError(
+      `HOST=${host} can be reached by others, and there is no API key: ${hint}, or set AUTH=off to let everybody in`,
+    );
+  }
+  log.warn(`there is no API key, so nobody comes in: ${hint}`);
+  return { ring, isLocal: false };
 }
 
 /** What SIGHUP does. */

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Limits } from '../config.ts';
 import { Problem } from '../errors.ts';
 import type { UploadFile } from '../ingest.ts';
+import { letBodyCome } from './continue.ts';
 import { bodyDecompressor, bodyForm } from './media.ts';
 import { PARAMETERS } from './options.ts';
 import { type Chunks, decompress, decompressors, Receipt, withIdleTimeout, within, withSizeLimit } from './stream.ts';
@@ -48,6 +49,7 @@ async function* singleFile(
 
 /** The body's chunks; an end that the client did not mean is an error. */
 async function* wholeBody(raw: IncomingMessage, limits: Limits): AsyncGenerator<Buffer> {
+  letBodyCome(raw);
   yield* withIdleTimeout(raw, limits.idleMs);
   if (!raw.complete) throw new Problem('incomplete_body', 'The body ended before its announced end');
 }
@@ -66,6 +68,7 @@ async function* undeclaredGzip(chunks: Chunks): AsyncGenerator<Buffer> {
 
 async function* partFiles(request: FastifyRequest, limits: Limits): AsyncGenerator<UploadFile> {
   const options = { limits: { fileSize: Number.POSITIVE_INFINITY, files: limits.files, parts: limits.files + 1_000 } };
+  letBodyCome(request.raw);
   try {
     const parts = request.parts(options)[Symbol.asyncIterator]();
     for (;;) {
