@@ -3,6 +3,7 @@
 //   npm run bench -- --only load      one scenario: load, gate
 //   npm run bench -- --lines 100000   another size
 //   npm run bench -- --memory         peak memory of a 2 GB upload against one of 100 MB
+//   npm run bench -- --access         requests a second that are refused, and what a key costs those that are not
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import pino from 'pino';
 import { startEmbedded } from '../src/embedded.ts';
+import { benchAccess } from './access.ts';
 import type { Bench } from './figures.ts';
 import { benchGate } from './gate.ts';
 import { benchLoad } from './load.ts';
@@ -23,6 +25,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
+    access: { type: 'boolean', default: false },
     memory: { type: 'boolean', default: false },
     json: { type: 'string' },
     profile: { type: 'boolean', default: false },
@@ -66,7 +69,8 @@ const embedded =
 const server = process.env.DATABASE_URL ?? embedded!.url;
 try {
   const results: Record<string, object> = {};
-  if (options.memory) results.memory = await inDatabase('memory', benchMemory);
+  if (options.access) results.access = await inDatabase('access', benchAccess);
+  else if (options.memory) results.memory = await inDatabase('memory', benchMemory);
   else {
     for (const [name, scenario] of Object.entries(SCENARIOS)) {
       if (options.only === undefined || options.only === name) results[name] = await inDatabase(name, scenario);

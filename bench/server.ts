@@ -14,12 +14,13 @@ export interface Server {
 export interface ServerSettings {
   databaseUrl: string;
   schemaDir?: string;
+  env?: Record<string, string>;
   /** Writes a CPU profile when it ends. */
   profile?: boolean;
 }
 
 /** Starts the server on a free port; resolves once it listens. */
-export async function startServer({ databaseUrl, schemaDir, profile = false }: ServerSettings): Promise<Server> {
+export async function startServer({ databaseUrl, schemaDir, env, profile = false }: ServerSettings): Promise<Server> {
   const child = spawn(
     process.execPath,
     [...(profile ? ['--cpu-prof', '--cpu-prof-dir=bench/results'] : []), 'bin/sluice.js', 'serve'],
@@ -31,6 +32,7 @@ export async function startServer({ databaseUrl, schemaDir, profile = false }: S
         HOST: '127.0.0.1',
         LOG_LEVEL: 'info',
         ...(schemaDir === undefined ? {} : { SCHEMA_DIR: schemaDir }),
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -9,13 +9,16 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
+import { guard } from './access/guard.ts';
 import { databaseProblem } from './db.ts';
 import { Problem } from './errors.ts';
 import { HEADERS, RAW_HEADERS, securityHeaders } from './headers.ts';
 import { Admission } from './intake/admission.ts';
+import { isBodyAwaited, takeOverContinue } from './intake/continue.ts';
 import { checkHost } from './intake/host.ts';
 import { shuttingDown } from './intake/pace.ts';
 import { boundTraffic, headerBounds } from './intake/traffic.ts';
+import { hideBatches } from './routes/batch-sight.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -66,8 +69,9 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
     checkHost(raw);
     if (isClosing) throw shuttingDown();
   });
-  server.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close');
+  takeOverContinue(server.server);
+  server.addHook('onSend', async (request, reply) => {
+    if (isClosing || isBodyAwaited(request.raw)) reply.header('connection', 'close');
   });
   boundTraffic(server, app.config.limits);
 
@@ -87,6 +91,9 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   // Every other body reaches its route as the stream it is.
   server.removeContentTypeParser(['application/json', 'text/plain']);
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+  guard(server, app.access);
+  hideBatches(server, app.db);
 
   const admission = new Admission(app.config.limits.batches);
   eventRoutes(server, app, admission);

@@ -2,7 +2,9 @@
 // What a command does stands in its file in cli/.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './cli/audit.ts';
 import { HELP } from './cli/help.ts';
+import { keysCommand } from './cli/keys.ts';
 import { loadCommand } from './cli/load.ts';
 import { ExitCode } from './cli/outcome.ts';
 import { fatalText } from './cli/print.ts';
@@ -34,6 +36,8 @@ reconcileCommand(program);
 replayCommand(program);
 schemasCommand(program);
 retentionCommand(program);
+keysCommand(program);
+auditCommand(program);
 
 // Whoever reads our output may stop (`| head`): the work goes on, and the exit code tells how it went.
 for (const stream of [process.stdout, process.stderr]) {

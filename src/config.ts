@@ -43,6 +43,16 @@ export interface RetentionSettings {
   intervalS: number;
 }
 
+interface AccessSettings {
+  /** Whether API keys are asked for; undefined: on every address but a loopback one. */
+  auth: 'on' | 'off' | undefined;
+  /** What a key may use up that has no figures of its own; 0: no limit. */
+  requestsPerS: number;
+  bytesPerS: number;
+  /** Uploads of a key under way at once. */
+  uploads: number;
+}
+
 export interface Config {
   host: string;
   port: number;
@@ -61,6 +71,7 @@ export interface Config {
   drainMs: number;
   /** Where the process is to kill itself: for tests only. */
   faultPoint: FaultPoint | undefined;
+  access: AccessSettings;
   limits: Limits;
   retention: RetentionSettings;
 }
@@ -97,6 +108,12 @@ export function readConfig(source: NodeJS.ProcessEnv = process.env): Config {
     lockMs: integer('LOCK_TIMEOUT_MS', 10_000, 0, 86_400_000),
     drainMs: integer('DRAIN_MS', 25_000, 0, 3_600_000),
     faultPoint: source.FAULT_POINT ? oneOf('FAULT_POINT', source.FAULT_POINT, FAULT_POINTS) : undefined,
+    access: {
+      auth: source.AUTH ? oneOf('AUTH', source.AUTH, ['on', 'off'] as const) : undefined,
+      requestsPerS: integer('KEY_REQUESTS_PER_S', 1_000, 0, 1_000_000_000),
+      bytesPerS: integer('KEY_BYTES_PER_S', 0, 0, Number.MAX_SAFE_INTEGER),
+      uploads: integer('KEY_UPLOADS', 64, 0, 100_000),
+    },
     limits: {
       lineBytes: integer('MAX_LINE_BYTES', MIB, 64, 256 * MIB),
       depth: integer('MAX_DEPTH', 64, 1, 1_000),

@@ -6,6 +6,7 @@
 // A bad line is a value and leaves through `reject`; only the world outside (client, network, Postgres) throws, and then
 // nothing of the batch is kept.
 import { createHash } from 'node:crypto';
+import type { Client } from './access/client.ts';
 import type { Limits } from './config.ts';
 import { type Database, databaseProblem, sqlstate } from './db.ts';
 import { Problem } from './errors.ts';
@@ -18,7 +19,7 @@ import type { RowBuffer } from './lines/rows.ts';
 import type { Source } from './load/chunk.ts';
 import type { Destination, Ending } from './load/destination.ts';
 import type { Claim } from './load/idempotency.ts';
-import { Loading } from './load/loading.ts';
+import { type Alongside, Loading } from './load/loading.ts';
 import type { FileRecord, StoredAnswer } from './load/record.ts';
 import type { Replayed } from './load/replayed.ts';
 import type { LineError, Refusal } from './model.ts';
@@ -54,6 +55,8 @@ export interface LinesFile extends FileFacts {
 
 export interface Upload {
   batchId: string;
+  /** Who asked for it: the batch is theirs, and of subjects that they may not send no line passes. */
+  client: Client;
   receivedAt: Date;
   startedAt: number;
   /** The parameters that decide the outcome, as they were sent: with the payload they make up the fingerprint. */
@@ -70,6 +73,8 @@ export interface Upload {
   files: AsyncIterable<UploadFile>;
   /** Set where the lines are stored rejections. */
   replayed?: Replayed;
+  /** Called in the transaction that commits the batch. */
+  alongside?: Alongside;
 }
 
 export interface IngestContext {
@@ -88,14 +93,18 @@ export interface IngestContext {
  * @throws {Problem} if nothing could be stored; the client's or the network's error if the upload broke off
  */
 export function ingest(upload: Upload, context: IngestContext): Promise<StoredAnswer> {
-  const { batchId, receivedAt, dryRun, claim, full, schemaParameter } = upload;
+  const { batchId, client, receivedAt, dryRun, claim, full, schemaParameter } = upload;
   const rules = { ...upload.rules, mostRejections: context.limits.rejections };
   const { db, process, onLost, registry } = context;
   const tally = new Tally(dryRun && full ? DRY_RUN_REJECTIONS : undefined);
   const resolve = (schema: string) => registry.resolve(schema);
-  const options = { batchId, receivedAt, dryRun, claim, process, rules, schemaParameter, resolve };
-  const { replayed } = upload;
-  const loading = new Loading(db, tally, replayed === undefined ? options : { ...options, replayed });
+  const options = { batchId, client: client.id, receivedAt, dryRun, claim, process, rules, schemaParameter, resolve };
+  const { replayed, alongside } = upload;
+  const loading = new Loading(db, tally, {
+    ...options,
+    ...(replayed && { replayed }),
+    ...(alongside && { alongside }),
+  });
   return run(new Batch(upload, context, tally, loading), upload.files, () => onLost(batchId));
 }
 
@@ -153,7 +162,7 @@ function fingerprint(parameters: string, files: readonly { sha256: string }[]): 
 }
 
 /** What the judging of lines needs of an upload and of its surroundings. */
-type Rules = Pick<Upload, 'parameters' | 'schema' | 'startedAt'>;
+type Rules = Pick<Upload, 'parameters' | 'schema' | 'startedAt'> & Partial<Pick<Upload, 'client'>>;
 type Surroundings = Pick<IngestContext, 'registry' | 'limits'>;
 
 /** The state of one upload while its lines are judged. */
@@ -180,7 +189,8 @@ export class Batch {
     this.#file = file;
     this.#linesBefore = this.#tally.received;
     const schema = this.#rules.schema ?? (file.format === 'lines' ? file.schema : null);
-    this.#judge = new Judge({ registry, schema, limits }, file.format === 'ndjson');
+    const subjects = this.#rules.client?.subjects ?? null;
+    this.#judge = new Judge({ registry, schema, subjects, limits }, file.format === 'ndjson');
     return file.format === 'lines' ? singly(file.blocks) : framed(file, limits.lineBytes);
   }
 

@@ -1,5 +1,7 @@
 // The server process: settings, database, schemas, tables, then HTTP; and the way back on a signal.
 import type { Logger } from 'pino';
+import { type Access, isLoopback } from './access/access.ts';
+import { KeyRing } from './access/ring.ts';
 import { buildServer } from './app.ts';
 import { type Config, maskedConfig, readConfig } from './config.ts';
 import { type Database, databaseProblem, openDatabase } from './db.ts';
@@ -37,27 +39,41 @@ interface Ready {
 /** Runs the server until a signal ends it. */
 export async function main(): Promise<void> {
   const ready = await prepare(true);
-  const { config, log, db, schemas, url, link } = ready;
+  const { config, log, schemas, url, link } = ready;
   process.on('SIGHUP', () => reload(schemas, log));
   if (config.faultPoint !== undefined)
     log.warn({ point: config.faultPoint }, 'FAULT_POINT is set: this process will die');
   armFaultPoint(config.faultPoint);
   const presence = new Presence(url, log, link);
+  try {
+    await serve(ready, presence);
+  } catch (error) {
+    await presence.stop();
+    await schemas.close();
+    await ready.close();
+    throw error;
+  }
+}
+
+async function serve(ready: Ready, presence: Presence): Promise<void> {
+  const { config, log, db, schemas, url, link } = ready;
+  const access = await openAccess(ready, presence);
   await presence.start();
   const sweeper = new Sweeper(db, presence, log);
   sweeper.start();
   const retention = new Retention(url, config.retention, log, link);
   retention.start();
-  const server = await buildServer({ config, db, schemas, presence, sweeper }, log);
+  const server = await buildServer({ config, db, schemas, presence, sweeper, access }, log);
   const address = await server.listen({ host: config.host, port: config.port }).catch((error: Error) => {
     throw new StartError(`cannot listen on ${config.host} port ${config.port}: ${error.message}`);
   });
-  log.info({ url: address }, 'listening');
+  log.info({ url: address, auth: access.ring === undefined ? 'off' : 'on' }, 'listening');
   await signal();
   log.info('draining');
   const draining = new Draining(config.drainMs, link, log);
   await server.close();
   sweeper.stop();
+  access.ring?.stop();
   await retention.stop();
   await presence.stop();
   await schemas.close();
@@ -104,6 +120,31 @@ async function prepare(inUse: boolean): Promise<Ready> {
     await close();
     throw databaseProblem(error) === undefined ? error : unreachable(error as Error);
   }
+}
+
+/**
+ * Who may come in: with AUTH unset everybody on a loopback address, and elsewhere whoever has a key.
+ * @throws {StartError} others can reach the server, and there is no key, nor AUTH=off
+ */
+async function openAccess({ config, log, db }: Ready, presence: Presence): Promise<Access> {
+  const { host, access } = config;
+  const isLocal = isLoopback(host);
+  if (access.auth === 'off' || (access.auth === undefined && isLocal)) {
+    if (!isLocal) log.warn({ host }, 'AUTH=off: whoever reaches this address may do everything');
+    return { ring: undefined, isLocal: access.auth === undefined };
+  }
+  const ring = new KeyRing(db, access, log);
+  presence.listen('sluice_api_keys', () => ring.refresh());
+  await ring.start();
+  if (ring.size > 0) return { ring, isLocal: false };
+  const hint = 'make one with "sluice keys create --name NAME --scope admin"';
+  if (access.auth === undefined) {
+    throw new StartError(
+      `HOST=${host} can be reached by others, and there is no API key: ${hint}, or set AUTH=off to let everybody in`,
+    );
+  }
+  log.warn(`there is no API key, so nobody comes in: ${hint}`);
+  return { ring, isLocal: false };
 }
 
 /** What SIGHUP does. */

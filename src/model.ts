@@ -27,6 +27,7 @@ export type RejectionCode =
   | 'unstorable_value'
   | 'check_failed'
   | 'patch_failed'
+  | 'forbidden_subject'
   | 'batch_aborted';
 
 /** One reason: where in the event (RFC 6901 pointer), which rule, in words. */

@@ -1,4 +1,5 @@
 // What the routes work with. Made once, in main.ts.
+import type { Access } from './access/access.ts';
 import type { Config } from './config.ts';
 import type { Database } from './db.ts';
 import type { Presence } from './presence.ts';
@@ -11,4 +12,5 @@ export interface Service {
   schemas: Schemas;
   presence: Presence;
   sweeper: Sweeper;
+  access: Access;
 }

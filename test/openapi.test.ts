@@ -202,7 +202,8 @@ t.test('the routes of the server and the routes of the description are the same'
   const schemas = new Schemas(db, `${ROOT}schemas`, await loadFolder(`${ROOT}schemas`));
   const presence = new Presence(url, log, new Link());
   const sweeper = new Sweeper(db, presence, log);
-  const server = await buildServer({ config: readConfig({}), db, schemas, presence, sweeper }, log);
+  const access = { ring: undefined, isLocal: true };
+  const server = await buildServer({ config: readConfig({}), db, schemas, presence, sweeper, access }, log);
   t.teardown(async () => {
     await server.close();
     await db.destroy();
@@ -518,7 +519,7 @@ t.test('with a server', async (t) => {
   });
 
   await t.test('the generated client walks the list of batches page by page', async (t) => {
-    const client = sluiceClient(new URL(url));
+    const client = sluiceClient({ url: new URL(url) });
     const ids: string[] = [];
     let cursor: string | null | undefined;
     for (let page = 0; page < 100 && cursor !== null; page++) {

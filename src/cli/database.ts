@@ -16,10 +16,10 @@ export function withDatabase<T>(use: (connection: Connection) => Promise<T>): Pr
 }
 
 /** As {@link withDatabase}, for whoever needs connections of its own. */
-export async function withPool<T>(use: (db: Database) => Promise<T>): Promise<T> {
+export async function withPool<T>(use: (db: Database) => Promise<T>, poolSize = 1): Promise<T> {
   const { databaseUrl, dataDir } = readConfig();
   const embedded = databaseUrl === undefined ? await startEmbedded({ dataDir, log: SILENT }) : undefined;
-  const db = openDatabase({ url: databaseUrl ?? embedded!.url, poolSize: 1 });
+  const db = openDatabase({ url: databaseUrl ?? embedded!.url, poolSize });
   try {
     return await use(db);
   } catch (error) {

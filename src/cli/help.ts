@@ -38,6 +38,30 @@ and only one process at a time does. How long things are kept (0: for ever):
 Example:
   DATABASE_URL=postgres://me@db.example/events RETAIN_REJECTIONS_DAYS=30 sluice retention
 Exit codes: 0 done (also where another process is at it), 2 could not run.`,
+  audit: `
+It lists every action that needs the scope admin and was tried, with its status, and every key made or revoked. It reads
+the database itself (DATABASE_URL, else the embedded one).
+
+Examples:
+  sluice audit --since 7d
+  sluice audit --json | jq 'select(.action == "batch.promote")'
+Exit codes: 0 done, 2 could not.`,
+  keys: `
+They stand in the database (DATABASE_URL, else the embedded one): of their secret only a hash. A key works and ends in
+every running server at once.
+
+Examples:
+  sluice keys create --name shop --scope ingest --subject user_event --expires 90d
+  sluice keys create --rotate k3v9x2m4p7qa
+  sluice keys revoke k3v9x2m4p7qa
+Exit codes: 0 done, 2 could not.`,
+  keysCreate: `
+The key goes to standard output, alone on its line; all words about it to standard error. A client may have two live keys:
+make the second with --rotate, give it to whoever sends, and revoke the first. What one of them sent the other sees.
+
+Examples:
+  SLUICE_API_KEY=$(sluice keys create --name shop --scope ingest,read)
+  sluice keys create --name ops --scope admin --expires 2027-01-01 --requests-per-s 50`,
   load: `
 Files are NDJSON, one event a line, plain or gzipped; - is standard input. Each file is a batch of its own: it is
 stored as a whole, or not at all. After a file that fails the next one is loaded all the same.
@@ -46,12 +70,14 @@ Examples:
   sluice load events.ndjson
   sluice load --schema user_event --max-rejected 1% part-*.ndjson.gz
   sluice load --dry-run --report report.json events.ndjson
+  SLUICE_API_KEY=$(cat key) sluice load events.ndjson
   zstdcat events.zst | sluice load -
 Exit codes: 0 every line is fine, 1 some lines were rejected or the batch is held, 2 failed.`,
   replay: `
 Stored rejections that no replay has taken yet are judged once more, as a new batch: those that pass are loaded, each
-once, and the others stay where they are. Without a filter that is all of them. PATCH is a JSON Patch (RFC 6902), applied
-to each line before it is judged; - is standard input.
+once, and the others stay where they are. Without a filter that is all of them, but for lines that a key was not allowed
+to send: these only with --code forbidden_subject. PATCH is a JSON Patch (RFC 6902), applied to each line before it is
+judged; - is standard input.
 
 Examples:
   sluice replay --dry-run --schema user_event

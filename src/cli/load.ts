@@ -3,18 +3,21 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   ConnectionError,
   rejectionLines,
+  type Target,
   UnexpectedAnswer,
   type Upload,
   type UploadAnswer,
   uploadEvents,
 } from '../client/client.ts';
+import { apiKey, keyFileOption } from './api-key.ts';
 import { forEachFile } from './files.ts';
 import { DEFAULT_URL, HELP } from './help.ts';
 import type { Outcome } from './outcome.ts';
-import { connectionFault, FAULTS, problemText, unexpectedAnswer } from './print.ts';
+import { connectionFault, FAULTS, keyHint, problemText, unexpectedAnswer } from './print.ts';
 
 interface LoadOptions {
   url: URL;
+  keyFile?: string;
   schema?: string;
   onError?: 'continue' | 'abort';
   maxRejected?: string;
@@ -31,6 +34,7 @@ export function loadCommand(program: Command): void {
     .argument('<FILE...>', 'NDJSON files, plain or gzipped; - is standard input')
     .option('--schema <REF>', 'check every line against this: user_event, user_event/1 or user_event/1.0.0')
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .addOption(
       new Option('--on-error <WHAT>', 'abort: one rejected line, and nothing of its file is stored').choices([
         'continue',
@@ -49,23 +53,22 @@ export function loadCommand(program: Command): void {
     .addHelpText('after', HELP.load)
     .action(async (names: string[], options: LoadOptions, command: Command) => {
       if (options.idempotencyKey !== undefined && names.length > 1) command.error(FAULTS.oneKeyOneFile);
-      await forEachFile(command, names, options, (bytes, { gzip }) =>
-        load(uploadOf(bytes, gzip, options), options.url),
-      );
+      const target = { url: options.url, key: apiKey(options.keyFile, command) };
+      await forEachFile(command, names, options, (bytes, { gzip }) => load(uploadOf(bytes, gzip, options), target));
     });
 }
 
-function load(upload: Upload, url: URL): Promise<Outcome> {
-  return outcomeFrom(url, () => uploadEvents(url, upload));
+function load(upload: Upload, target: Target): Promise<Outcome> {
+  return outcomeFrom(target, () => uploadEvents(target, upload));
 }
 
 /** What came of a request that is answered with a report, or why there is no answer. */
-export async function outcomeFrom(url: URL, ask: () => Promise<UploadAnswer>): Promise<Outcome> {
+export async function outcomeFrom(target: Target, ask: () => Promise<UploadAnswer>): Promise<Outcome> {
   try {
-    return outcomeOf(await ask(), url);
+    return outcomeOf(await ask(), target);
   } catch (error) {
-    if (error instanceof ConnectionError) return { error: connectionFault(error, url) };
-    if (error instanceof UnexpectedAnswer) return { error: unexpectedAnswer(error, url) };
+    if (error instanceof ConnectionError) return { error: connectionFault(error, target.url) };
+    if (error instanceof UnexpectedAnswer) return { error: unexpectedAnswer(error, target.url) };
     throw error;
   }
 }
@@ -84,11 +87,15 @@ function uploadOf(body: AsyncIterable<Buffer>, gzip: boolean, options: LoadOptio
   };
 }
 
-function outcomeOf(answer: UploadAnswer, url: URL): Outcome {
-  if ('problem' in answer) return { error: problemText(answer.problem, answer.retryAfter), problem: answer.problem };
+function outcomeOf(answer: UploadAnswer, target: Target): Outcome {
+  if ('problem' in answer) {
+    const { problem, retryAfter } = answer;
+    const hint = problem.code === 'unauthorized' ? keyHint(target.key !== undefined) : '';
+    return { error: problemText(problem, retryAfter) + hint, problem };
+  }
   const { report } = answer;
   if (report.links.rejections === undefined || report.lines.rejected === 0) return { report };
-  return { report, rejections: () => rejectionLines(url, report.batch_id) };
+  return { report, rejections: () => rejectionLines(target, report.batch_id) };
 }
 
 /** The option that says which server is meant. */

@@ -79,6 +79,13 @@ export function problemText(problem: ProblemDocument, retryAfter: string | undef
   return `${problem.status} ${visible(problem.code)}: ${visible(problem.detail)}${retry}`;
 }
 
+/** What can be done about a key that is missing or not taken. */
+export function keyHint(wasSent: boolean): string {
+  return wasSent
+    ? ' (the key that was sent is not known, has expired or was revoked)'
+    : ' (no key was sent: set SLUICE_API_KEY, or name a file with --key-file)';
+}
+
 export function sourceFault(error: SourceError): string {
   switch (error.code) {
     case 'ENOENT':
@@ -116,6 +123,7 @@ export function unexpectedAnswer(error: UnexpectedAnswer, url: URL): string {
 }
 
 export const FAULTS = {
+  apiKey: 'has no API key in it: one is made with "sluice keys create"',
   url: 'allowed is an http or https URL without user, query and fragment, e.g. http://127.0.0.1:3000',
   maxRejected: 'allowed is a count of lines (100) or a share of them (5%)',
   stdinTwice: "error: '-' (standard input) can be read only once",

@@ -9,6 +9,7 @@ import { HELP } from './help.ts';
 import { ExitCode } from './outcome.ts';
 import { FAULTS } from './print.ts';
 import { differenceText, findingText, proofText, sinceText, verdictText } from './reconcile-text.ts';
+import { parseSince } from './since.ts';
 import { STDIN } from './source.ts';
 
 interface ReconcileOptions {
@@ -108,19 +109,6 @@ function parseId(text: string): string {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
     throw new InvalidArgumentError('A batch id is a UUID.');
   return text.toLowerCase();
-}
-
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-const DATE_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
-
-function parseSince(text: string): Date {
-  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  const date =
-    count === undefined
-      ? new Date(DATE_TIME.test(text) ? text : Number.NaN)
-      : new Date(Date.now() - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]);
-  if (!Number.isNaN(date.getTime())) return date;
-  throw new InvalidArgumentError('Allowed is 90m, 24h, 7d, a date or a date-time with its zone.');
 }
 
 function print(text: string): void {

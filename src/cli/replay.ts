@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { replayRejections } from '../client/client.ts';
+import { replayRejections, type Target } from '../client/client.ts';
+import { apiKey, keyFileOption } from './api-key.ts';
 import { forEachSource, type OutputOptions } from './files.ts';
 import { HELP } from './help.ts';
 import { outcomeFrom, urlOption } from './load.ts';
@@ -12,6 +13,7 @@ import { SourceError, STDIN } from './source.ts';
 
 interface ReplayOptions extends OutputOptions {
   url: URL;
+  keyFile?: string;
   subject?: string;
   code?: string;
   path?: string;
@@ -42,6 +44,7 @@ export function replayCommand(program: Command): void {
     .option('--patch <FILE>', 'change every line by this JSON Patch first; - is standard input')
     .option('--dry-run', 'check everything, store nothing')
     .addOption(urlOption())
+    .addOption(keyFileOption())
     .option('--report <FILE>', 'write the full report as JSON, with all rejected lines (of a dry run up to 1,000)')
     .option('--json', 'print one JSON object in place of the summary')
     .addHelpText('after', HELP.replay)
@@ -50,16 +53,17 @@ export function replayCommand(program: Command): void {
       if (patch instanceof SourceError) {
         command.error(patchFault(options.patch!, sourceFault(patch)), { exitCode: ExitCode.Failed });
       }
-      await forEachSource(command, [NAME], options, () => replay(options, patch as string | undefined));
+      const target = { url: options.url, key: apiKey(options.keyFile, command) };
+      await forEachSource(command, [NAME], options, () => replay(target, options, patch as string | undefined));
     });
 }
 
-function replay(options: ReplayOptions, patch: string | undefined): Promise<Outcome> {
-  const { url, subject, code, path, keyword, batch, from, to, schema, dryRun } = options;
+function replay(target: Target, options: ReplayOptions, patch: string | undefined): Promise<Outcome> {
+  const { subject, code, path, keyword, batch, from, to, schema, dryRun } = options;
   const filter = { subject, code, path, keyword, batch_id: batch, from, to };
   // What is wrong with a value the server says, as it does to everybody.
   const order = { filter, ...(schema !== undefined && { schema }), ...(dryRun && { dry_run: true }) };
-  return outcomeFrom(url, () => replayRejections(url, order as Parameters<typeof replayRejections>[1], patch));
+  return outcomeFrom(target, () => replayRejections(target, order as Parameters<typeof replayRejections>[1], patch));
 }
 
 /** The patch as text: parsing it would change numbers that no double holds. */

@@ -35,7 +35,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List batches, newest first */
+        /**
+         * List batches, newest first
+         * @description A key without the scope `admin` sees its own client's batches and no others, here and below.
+         */
         get: operations["listBatches"];
         put?: never;
         post?: never;
@@ -190,8 +193,9 @@ export interface paths {
         };
         /**
          * List rejected lines of all batches, newest first
-         * @description The quarantine: every rejected line that is stored, with its bytes and what became of it. A line that a replay
-         *     rejected once more is in it once, as it first came; that replay's own report has the new reasons.
+         * @description The quarantine: every rejected line that is stored, with its bytes and what became of it; of its own client's
+         *     batches alone for a key without the scope `admin`. A line that a replay rejected once more is in it once, as it
+         *     first came; that replay's own report has the new reasons.
          *
          *     A page ends early where its lines have about 8 MiB.
          */
@@ -225,7 +229,8 @@ export interface paths {
          *
          *     `patch` is applied to each line first. A line that it does not fit is rejected (`patch_failed`); one that is not
          *     JSON is left as it is. Numbers that it does not touch keep their value whatever their size. A line of which only
-         *     the beginning is stored cannot be replayed.
+         *     the beginning is stored cannot be replayed. Lines that a key was not allowed to send (`forbidden_subject`) are
+         *     selected only by a filter that names that code.
          *
          *     One replay at a time runs in a database; another one waits for up to 30 s. A replay that has begun goes on
          *     without its client: its batch is among `/v1/batches`.
@@ -349,7 +354,8 @@ export interface paths {
          * Ask what a document would mean as the next version
          * @description Compares the candidate with the versions that the mode demands, and runs it on stored events: the newest final
          *     rows of the table that it would share, and the newest rejections with the code `schema_violation` that no
-         *     replay has taken, at most 1,000 of each, without those of more than 64 KiB. Nothing is written.
+         *     replay has taken, at most 1,000 of each, without those of more than 64 KiB. Nothing is written. For a key without
+         *     the scope `admin` those are the events of its own client: a candidate may ask anything of them.
          *
          *     Rows are put together again from their columns: instants are in UTC and rounded to microseconds, so a `pattern`
          *     on a date-time may judge them differently from what was sent.
@@ -513,10 +519,11 @@ export interface components {
         /**
          * @description Why a line was rejected. `batch_aborted` is the fate of a good line in an aborted batch; it alone is worth
          *     sending again as it is. `check_failed`: valid, but a check of severity `reject_rows` sifted it out.
-         *     `patch_failed`: a replay's JSON Patch could not be applied to it
+         *     `patch_failed`: a replay's JSON Patch could not be applied to it. `forbidden_subject`: the API key may not send
+         *     events of its subject; such a line is replayed only where the filter names this code
          * @enum {string}
          */
-        RejectionCode: "invalid_json" | "not_an_object" | "invalid_utf8" | "line_too_long" | "too_deep" | "duplicate_key" | "unknown_schema" | "schema_violation" | "unstorable_value" | "check_failed" | "patch_failed" | "batch_aborted";
+        RejectionCode: "invalid_json" | "not_an_object" | "invalid_utf8" | "line_too_long" | "too_deep" | "duplicate_key" | "unknown_schema" | "schema_violation" | "unstorable_value" | "check_failed" | "patch_failed" | "forbidden_subject" | "batch_aborted";
         /**
          * @description `receiving`: under way. `promoted`: in the final table. `held`: a check failed, the rows wait in stage.
          *     `rejected`: no line was accepted. `aborted`: nothing was kept. `discarded`, `undone`: taken back by hand
@@ -959,7 +966,7 @@ export interface components {
          * @description Stable; a retired code is never used for anything else
          * @enum {string}
          */
-        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "replay_running" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "overloaded" | "shutting_down" | "storage_full";
+        ProblemCode: "empty_body" | "invalid_parameter" | "invalid_idempotency_key" | "invalid_compression" | "invalid_multipart" | "incomplete_body" | "bad_request" | "invalid_body" | "unknown_schema" | "unauthorized" | "forbidden" | "cross_origin" | "not_found" | "batch_not_found" | "schema_not_found" | "method_not_allowed" | "body_timeout" | "idempotency_key_in_use" | "batch_not_held" | "batch_incomplete" | "batch_not_promoted" | "batch_unfinished" | "row_refused" | "replay_running" | "batch_not_provable" | "incompatible_schema" | "version_conflict" | "schema_folder_read_only" | "body_too_large" | "too_many_files" | "unsupported_media_type" | "unsupported_encoding" | "idempotency_key_reused" | "invalid_schema" | "invalid_schema_folder" | "too_many_batches" | "rate_limited" | "headers_too_large" | "internal_error" | "database_unavailable" | "database_busy" | "schema_tables_not_updated" | "overloaded" | "shutting_down" | "storage_full";
         /** @description RFC 9457 */
         Problem: {
             /** Format: uri */
@@ -975,6 +982,18 @@ export interface components {
             /** @description The methods that the address takes */
             allowed?: string[];
             /**
+             * @description The scope that the key has not
+             * @enum {string}
+             */
+            scope?: "ingest" | "read" | "admin";
+            /** @description The subject that the key may not send events of */
+            subject?: string;
+            /**
+             * @description What the key has used up
+             * @enum {string}
+             */
+            limit?: "requests" | "bytes";
+            /**
              * Format: uuid
              * @description The batch that it is about
              */
@@ -989,6 +1008,58 @@ export interface components {
         };
     };
     responses: {
+        /** @description No API key came, or one that is not known, has expired or was revoked. The body was not read */
+        Unauthorized: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWWAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @constant */
+                    code?: "unauthorized";
+                };
+            };
+        };
+        /**
+         * @description The key has not the scope, or may not send events of the subject; or, where no keys are asked for, a browser
+         *     asks for the page of another site (`cross_origin`). The body was not read
+         */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "forbidden" | "cross_origin";
+                };
+            };
+        };
+        /** @description The key has used up its requests or bytes a second */
+        RateLimited: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 429;
+                    /** @constant */
+                    code?: "rate_limited";
+                };
+            };
+        };
         /** @description A parameter is not valid */
         InvalidParameter: {
             headers: {
@@ -1017,7 +1088,7 @@ export interface components {
                 };
             };
         };
-        /** @description There is no such batch */
+        /** @description There is no such batch, or it is another client's and the key has not the scope `admin` */
         BatchNotFound: {
             headers: {
                 [name: string]: unknown;
@@ -1180,7 +1251,7 @@ export interface components {
         report: "rejected" | "summary" | "full";
         /**
          * @description Makes a retry safe. The same key with the same payload gets the stored report; while the first request still
-         *     runs, 409; with another payload, 422
+         *     runs, 409; with another payload, 422. Each API client has keys of its own
          */
         IdempotencyKey: string;
         /**
@@ -1201,6 +1272,21 @@ export interface components {
         IdempotentReplayed: "true";
         /** @description Seconds after which a retry may help */
         RetryAfter: number;
+        /** @description RFC 6750 */
+        WWWAuthenticate: string;
+        /**
+         * @description The limits of the key (draft-ietf-httpapi-ratelimit-headers), each with its quota `q` in `w` seconds. This
+         *     header and the others named RateLimit are on every answer to a key with limits.
+         */
+        RateLimitPolicy: string;
+        /** @description What remains (`r`) of each limit, and the seconds (`t`) until it is whole again */
+        RateLimit: string;
+        /** @description The limit that is used up, else the first of them */
+        RateLimitLimit: number;
+        /** @description What remains of it */
+        RateLimitRemaining: number;
+        /** @description Seconds until it is whole again */
+        RateLimitReset: number;
     };
     pathItems: never;
 }
@@ -1229,7 +1315,7 @@ export interface operations {
             header?: {
                 /**
                  * @description Makes a retry safe. The same key with the same payload gets the stored report; while the first request still
-                 *     runs, 409; with another payload, 422
+                 *     runs, 409; with another payload, 422. Each API client has keys of its own
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /**
@@ -1312,6 +1398,8 @@ export interface operations {
                     };
                 };
             };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             /** @description The batch that this Idempotency-Key stands for is no longer kept */
             404: {
                 headers: {
@@ -1405,18 +1493,23 @@ export interface operations {
                     };
                 };
             };
-            /** @description Too many uploads at once; nothing was stored */
+            /** @description Too many uploads at once, or the key has used up what it may; nothing was stored */
             429: {
                 headers: {
                     "Retry-After": components["headers"]["RetryAfter"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
                         status?: 429;
-                        /** @constant */
-                        code?: "too_many_batches";
+                        /** @enum {unknown} */
+                        code?: "too_many_batches" | "rate_limited";
                     };
                 };
             };
@@ -1486,6 +1579,9 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1513,7 +1609,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1541,6 +1640,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
             /**
              * @description The batch has no rows in final (a held one is discarded instead), or is still being received; or the table
@@ -1559,6 +1660,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1590,6 +1692,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
             408: components["responses"]["BodyTimeout"];
             /**
@@ -1611,6 +1715,7 @@ export interface operations {
             };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedBody"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1642,6 +1747,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidBody"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
             408: components["responses"]["BodyTimeout"];
             /** @description The batch is not held (any more) */
@@ -1660,6 +1767,7 @@ export interface operations {
             };
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedBody"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1687,7 +1795,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1715,7 +1826,10 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1743,6 +1857,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["BatchNotFound"];
             /** @description The batch cannot be proved */
             409: {
@@ -1758,6 +1874,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1803,6 +1920,9 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["DatabaseUnavailable"];
@@ -1880,6 +2000,8 @@ export interface operations {
                     };
                 };
             };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             408: components["responses"]["BodyTimeout"];
             /** @description Another replay is under way; nothing was stored */
             409: {
@@ -1918,8 +2040,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @constant */
                         status?: 429;
-                        /** @constant */
-                        code?: "too_many_batches";
+                        /** @enum {unknown} */
+                        code?: "too_many_batches" | "rate_limited";
                     };
                 };
             };
@@ -1977,8 +2099,12 @@ export interface operations {
                     };
                 };
             };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
         };
     };
     reloadSchemas: {
@@ -2009,6 +2135,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidParameter"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             /** @description The folder has faults */
             422: {
                 headers: {
@@ -2023,6 +2151,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["SchemasUnavailable"];
@@ -2050,9 +2179,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["SchemaNotFound"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
         };
     };
     listVersions: {
@@ -2079,9 +2212,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["SchemaNotFound"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
         };
     };
     registerVersion: {
@@ -2159,6 +2296,8 @@ export interface operations {
                     };
                 };
             };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             /** @description The client sent nothing, or too little, for too long */
             408: {
                 headers: {
@@ -2233,6 +2372,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["SchemasUnavailable"];
@@ -2264,9 +2404,13 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["SchemaNotFound"];
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
+            503: components["responses"]["DatabaseUnavailable"];
         };
     };
     checkCompatibility: {
@@ -2318,6 +2462,8 @@ export interface operations {
                     };
                 };
             };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["SchemaNotFound"];
             /** @description The client sent nothing, or too little, for too long */
             408: {
@@ -2376,6 +2522,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["SchemasUnavailable"];

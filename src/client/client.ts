@@ -12,6 +12,13 @@ export type ProblemDocument = components['schemas']['Problem'];
 type ReplayOrder = components['schemas']['ReplayOrder'];
 type UploadParameters = NonNullable<operations['postEvents']['parameters']['query']>;
 
+/** Which server, and who asks. */
+export interface Target {
+  url: URL;
+  /** An API key, where the server asks for one. */
+  key?: string | undefined;
+}
+
 export interface Upload extends UploadParameters {
   body: AsyncIterable<Uint8Array>;
   /** The body's compression as it stands; nothing is compressed here. */
@@ -48,8 +55,8 @@ export class UnexpectedAnswer extends Error {
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** Typed requests to every route whose answer is small. */
-export function sluiceClient(url: URL): Client<paths> {
-  return createClient<paths>({ baseUrl: url.href.replace(/\/+$/, '') });
+export function sluiceClient({ url, key }: Target): Client<paths> {
+  return createClient<paths>({ baseUrl: url.href.replace(/\/+$/, ''), headers: bearer(key) });
 }
 
 /**
@@ -59,8 +66,8 @@ export function sluiceClient(url: URL): Client<paths> {
  * @throws {UnexpectedAnswer} the answer is not the API's
  * @throws whatever `body` throws; the upload is then cut off, so that nothing of it is stored
  */
-export async function uploadEvents(url: URL, upload: Upload): Promise<UploadAnswer> {
-  return answerTo(openUpload(url, upload), upload.body);
+export async function uploadEvents(target: Target, upload: Upload): Promise<UploadAnswer> {
+  return answerTo(openUpload(target, upload), upload.body);
 }
 
 async function answerTo(request: ClientRequest, body: AsyncIterable<Uint8Array>): Promise<UploadAnswer> {
@@ -84,7 +91,7 @@ async function answerTo(request: ClientRequest, body: AsyncIterable<Uint8Array>)
  * @throws as {@link uploadEvents}
  */
 export async function replayRejections(
-  url: URL,
+  { url, key }: Target,
   order: Omit<ReplayOrder, 'patch'>,
   patch?: string,
 ): Promise<UploadAnswer> {
@@ -92,12 +99,12 @@ export async function replayRejections(
   async function* body(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(patch === undefined ? text : `${text.slice(0, -1)},"patch":${patch}}`);
   }
-  return answerTo(open(addressOf(url, 'v1/rejections/replay'), 'application/json'), body());
+  return answerTo(open(addressOf(url, 'v1/rejections/replay'), 'application/json', bearer(key)), body());
 }
 
 /** The lines of `GET /v1/batches/{id}/rejections`, each one JSON text. */
-export async function* rejectionLines(url: URL, batchId: string): AsyncGenerator<string> {
-  const { data, response } = await sluiceClient(url)
+export async function* rejectionLines(target: Target, batchId: string): AsyncGenerator<string> {
+  const { data, response } = await sluiceClient(target)
     .GET('/v1/batches/{id}/rejections', { params: { path: { id: batchId } }, parseAs: 'stream' })
     .catch((error: unknown) => Promise.reject(new ConnectionError(error)));
   if (!data) throw new UnexpectedAnswer(response.status, response.headers.get('content-type') ?? undefined);
@@ -114,16 +121,21 @@ export async function* rejectionLines(url: URL, batchId: string): AsyncGenerator
   }
 }
 
-function openUpload(url: URL, upload: Upload): ClientRequest {
+function openUpload({ url, key }: Target, upload: Upload): ClientRequest {
   const { body: _, contentEncoding, idempotencyKey, ...parameters } = upload;
   const target = addressOf(url, 'v1/events');
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) target.searchParams.set(name, String(value));
   }
   return open(target, 'application/x-ndjson', {
+    ...bearer(key),
     ...(contentEncoding && { 'Content-Encoding': contentEncoding }),
     ...(idempotencyKey && { 'Idempotency-Key': idempotencyKey }),
   });
+}
+
+function bearer(key: string | undefined): Record<string, string> {
+  return key === undefined ? {} : { Authorization: `Bearer ${key}` };
 }
 
 function addressOf(url: URL, path: string): URL {

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Limits } from '../config.ts';
 import { Problem } from '../errors.ts';
 import type { UploadFile } from '../ingest.ts';
+import { letBodyCome } from './continue.ts';
 import { bodyDecompressor, bodyForm } from './media.ts';
 import { PARAMETERS } from './options.ts';
 import { Pace } from './pace.ts';
@@ -49,6 +50,7 @@ async function* singleFile(
 
 /** The body's chunks; an end that the client did not mean is an error. */
 async function* wholeBody(raw: IncomingMessage, limits: Limits): AsyncGenerator<Buffer> {
+  letBodyCome(raw);
   yield* paced(raw, limits);
   if (!raw.complete) throw new Problem('incomplete_body', 'The body ended before its announced end');
 }
@@ -67,6 +69,7 @@ async function* undeclaredGzip(chunks: Chunks): AsyncGenerator<Buffer> {
 
 async function* partFiles(request: FastifyRequest, limits: Limits): AsyncGenerator<UploadFile> {
   const options = { limits: { fileSize: Number.POSITIVE_INFINITY, files: limits.files, parts: limits.files + 1_000 } };
+  letBodyCome(request.raw);
   try {
     const parts = request.parts(options)[Symbol.asyncIterator]();
     const pace = new Pace(limits);

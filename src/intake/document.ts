@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Limits } from '../config.ts';
 import { Problem } from '../errors.ts';
+import { letBodyCome } from './continue.ts';
 import { paced, withSizeLimit } from './stream.ts';
 
 /** Bytes of a schema; the largest ones found in the wild have less than a fifth of it. */
@@ -31,6 +32,7 @@ export async function readDocument({ raw, headers }: FastifyRequest, limits: Lim
       },
     );
   }
+  letBodyCome(raw);
   const chunks: Buffer[] = [];
   for await (const chunk of withSizeLimit(paced(raw, limits), MOST_BYTES)) chunks.push(chunk);
   if (!raw.complete) throw new Problem('incomplete_body', 'The body ended before its announced end');

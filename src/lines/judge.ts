@@ -1,7 +1,7 @@
 // One line's bytes to its event or its refusal. Nothing here throws on bad input, and nothing here knows of a database.
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { LineError, Refusal, RejectionCode } from '../model.ts';
-import type { Registry, SchemaVersion } from '../schema/registry.ts';
+import { type Registry, type SchemaVersion, subjectOf } from '../schema/registry.ts';
 import { countEscapedQuotes, countQuotes, countStrings, duplicateKeys, TOO_DEEP } from './duplicate-keys.ts';
 import { mayLoseDigits, parseExactly } from './exact.ts';
 import type { Fault, Lines } from './framing.ts';
@@ -10,6 +10,8 @@ export interface JudgeOptions {
   registry: Registry;
   /** The version that the `schema` parameter chose; null: each event's own `$schema` decides. */
   schema: SchemaVersion | null;
+  /** Subjects that whoever sent the lines may send events of; null or absent: all. */
+  subjects?: ReadonlySet<string> | null;
   /** Bytes of a line, and levels of nesting, at most. */
   limits: { lineBytes: number; depth: number };
 }
@@ -101,7 +103,7 @@ export class Judge {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return refuse('not_an_object', 'type', 'an event must be a JSON object');
     }
-    const fault = this.#structuralFault(value, text, start, end);
+    const fault = this.#forbidden(value) ?? this.#structuralFault(value, text, start, end);
     if (fault !== undefined) return fault;
 
     const schema = this.#schemaOf(value);
@@ -114,6 +116,22 @@ export class Judge {
     this.escapes = this.#mayEscape && text.includes('\\u');
     const isInexact = this.#mayLoseDigits && mayLoseDigits(Buffer.from(text), text);
     return { event: isInexact ? this.#unwrapped(parseExactly(text) as object) : event, schema };
+  }
+
+  /**
+   * Comes before all that is said of the content: what is stored under another code, a replay by somebody who may do
+   * more could load.
+   */
+  #forbidden(event: object): Refusal | undefined {
+    const { schema, subjects, registry } = this.#options;
+    if (subjects === null || subjects === undefined) return undefined;
+    const { $schema: named } = event as { $schema?: unknown };
+    const decided = schema ?? (named === undefined ? registry.only : null);
+    const subject = decided?.subject ?? (typeof named === 'string' ? subjectOf(named) : undefined);
+    // What names no subject, or leaves open which of several, is told so.
+    if (subject === undefined || subjects.has(subject)) return undefined;
+    const path = schema === null && named !== undefined ? '/$schema' : '';
+    return refuse('forbidden_subject', 'subject', `the key may not send events of ${subject}`, path);
   }
 
   /** What the text has and the parsed value does not show, or shows only by its depth. */

@@ -5,8 +5,18 @@ import { isAlive } from './liveness.ts';
 
 /** A key that this request runs under. */
 export interface Claim {
+  /** See {@link keyOf}. */
   key: string;
   batchId: string;
+}
+
+/**
+ * The key as it is stored: two clients may use the same one, and neither learns of the other.
+ * @param client null where nobody says who they are
+ * @param key as it was sent: no space can be in it, so what one client sends is never another one's
+ */
+export function keyOf(client: string | null, key: string): string {
+  return client === null ? key : `${client} ${key}`;
 }
 
 /** What became of the attempt to claim a key. */

@@ -40,8 +40,13 @@ const TRIES = 5;
 /** Refused lines whose bytes are in memory at once. */
 const PAGE_REFUSED = 1_000;
 
+/** What is committed with a batch, and only with it. */
+export type Alongside = (connection: Connection, answer: StoredAnswer) => Promise<void>;
+
 export interface LoadingOptions {
   batchId: string;
+  /** Whose the batch is to be. */
+  client: string | null;
   receivedAt: Date;
   /** This process, as in `sluice.batches.process`. */
   process: string;
@@ -54,6 +59,7 @@ export interface LoadingOptions {
   resolve(schema: string): SchemaVersion | null;
   /** Set where the lines are stored rejections. */
   replayed?: Replayed;
+  alongside?: Alongside;
 }
 
 /** What the transaction made of the staged rows. */
@@ -295,18 +301,19 @@ export class Loading implements Destination {
   async #recordEnd(
     connection: Connection,
     report: Report,
-    { report: reportText, status }: StoredAnswer,
+    answer: StoredAnswer,
     { files, fingerprint }: Ending,
     completes: boolean,
   ): Promise<void> {
-    const { claim, process, batchId, schemaParameter, replayed } = this.#options;
+    const { claim, process, batchId, client, schemaParameter, replayed, alongside } = this.#options;
     const digest = await this.#staging.digests.finish(connection, this.#staging.chunks.values());
     const isOurs = await recordFinished(connection, {
       ...this.#batch,
       process,
+      client,
       report,
-      reportText,
-      httpStatus: status,
+      reportText: answer.report,
+      httpStatus: answer.status,
       subjects: [...new Set([...this.#tally.schemas].map((id) => id.slice(0, id.indexOf('/'))))],
       schemaParameter,
       schemas: [...this.#tally.schemas],
@@ -317,6 +324,7 @@ export class Loading implements Destination {
     });
     const isClaimed = claim === null || !completes || (await completeClaim(connection, claim, fingerprint));
     if (!isOurs || !isClaimed) throw takenForDead();
+    if (completes) await alongside?.(connection, answer);
     await this.#records.write(connection);
     if (report.lines.accepted === 0 && (this.#isRecorded || report.lines.duplicate > 0))
       await forgetRows(connection, batchId);

@@ -21,6 +21,8 @@ export interface BatchRecord {
   id: string;
   receivedAt: Date;
   process: string;
+  /** Whose it is; null where nobody has to say who they are. */
+  client: string | null;
 }
 
 /** A run of lines with the same verdict, both ends inclusive, in line numbers of the batch. */
@@ -32,8 +34,8 @@ export interface LineRun {
 /** Notes that a batch is being received, so that a sweep can clear it away should this process die. */
 export async function recordReceiving(connection: Connection, batch: BatchRecord): Promise<void> {
   await connection.query(
-    `INSERT INTO sluice.batches (id, status, received_at, process) VALUES ($1, 'receiving', $2, $3)`,
-    [batch.id, batch.receivedAt, batch.process],
+    `INSERT INTO sluice.batches (id, status, received_at, process, client) VALUES ($1, 'receiving', $2, $3, $4)`,
+    [batch.id, batch.receivedAt, batch.process, batch.client],
   );
 }
 
@@ -81,8 +83,8 @@ export async function recordFinished(connection: Connection, batch: FinishedBatc
   const { lines, status } = report;
   const { rowCount } = await connection.query(
     `INSERT INTO sluice.batches AS batches (id, status, received_at, finished_at, process, received, accepted, rejected,
-       duplicate, blank, bytes, subjects, files, http_status, report, reason, schema, schemas, replay_of, digest)
-     VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+       duplicate, blank, bytes, subjects, files, http_status, report, reason, schema, schemas, replay_of, digest, client)
+     VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
      ON CONFLICT (id) DO UPDATE SET status = excluded.status, finished_at = excluded.finished_at,
        received = excluded.received, accepted = excluded.accepted, rejected = excluded.rejected,
        duplicate = excluded.duplicate, blank = excluded.blank, bytes = excluded.bytes, subjects = excluded.subjects,
@@ -109,6 +111,7 @@ export async function recordFinished(connection: Connection, batch: FinishedBatc
       schemas,
       replayOf,
       digest,
+      batch.client,
     ],
   );
   return rowCount === 1;

@@ -21,16 +21,26 @@ export interface LockedBatch {
 /** Returns a problem to have everything rolled back. */
 export type Work = (connection: Connection, batch: LockedBatch) => Promise<Problem | undefined>;
 
+/** What is committed with the work, and only with it. */
+export type Alongside = (connection: Connection) => Promise<void>;
+
+const NOTHING_ELSE: Alongside = async () => {};
+
 /**
  * Runs `work` on the locked batch and commits.
  * @throws {Problem} that of `work`; `batch_not_found`; `database_busy` where another one is at it for too long;
  *   `database_unavailable` where Postgres goes away
  */
-export async function onBatch(db: Database, batchId: string, work: Work): Promise<void> {
+export async function onBatch(
+  db: Database,
+  batchId: string,
+  work: Work,
+  alongside: Alongside = NOTHING_ELSE,
+): Promise<void> {
   let tries = 1;
   for (let look = 1; look <= LOOKS; look++) {
     try {
-      const ending = await once(db, batchId, work);
+      const ending = await once(db, batchId, work, alongside);
       if (ending instanceof Problem) throw ending;
       if (ending === 'done') return;
     } catch (error) {
@@ -42,7 +52,12 @@ export async function onBatch(db: Database, batchId: string, work: Work): Promis
   throw new Problem('database_busy', 'Nothing was changed: another request is at this batch', { retryAfter: 5 });
 }
 
-async function once(db: Database, batchId: string, work: Work): Promise<'done' | 'taken' | Problem> {
+async function once(
+  db: Database,
+  batchId: string,
+  work: Work,
+  alongside: Alongside,
+): Promise<'done' | 'taken' | Problem> {
   let committing: string | undefined;
   try {
     return await borrow(db, async (connection) => {
@@ -57,6 +72,7 @@ async function once(db: Database, batchId: string, work: Work): Promise<'done' |
         await connection.query('ROLLBACK');
         return new Problem('batch_not_found', `There is no batch ${batchId}`);
       }
+      await alongside(connection);
       const { rows } = await connection.query<{ id: string | null }>(
         'SELECT pg_current_xact_id_if_assigned()::text AS id',
       );

@@ -6,43 +6,56 @@ import type { HistoryEntry, Report } from '../model.ts';
 import { httpStatus } from '../report/build.ts';
 import { correctDigest } from './digests.ts';
 import { type Plans, promoteRows, removeRows } from './settle-rows.ts';
-import { type LockedBatch, onBatch } from './settle-transaction.ts';
+import { type Alongside, type LockedBatch, onBatch, type Work } from './settle-transaction.ts';
 
 /**
  * Moves a held batch into final.
  * @param plans of the tables in use
  * @throws {Problem} `batch_not_found`, `batch_not_held`; `batch_incomplete`, `row_refused`: it stays held
  */
-export function promoteBatch(db: Database, batchId: string, reason: string, plans: Plans): Promise<void> {
-  return onBatch(db, batchId, async (connection, batch) => {
+export function promoteBatch(
+  db: Database,
+  batchId: string,
+  reason: string,
+  plans: Plans,
+  alongside?: Alongside,
+): Promise<void> {
+  const work: Work = async (connection, batch) => {
     if (batch.status !== 'held') return notHeld(batch);
     const report = batch.report!;
     const duplicates = await promoteRows(connection, batchId, report, plans);
     await record(connection, { ...withDuplicates(report, duplicates), status: 'promoted' }, entry('promoted', reason));
     if (duplicates.size > 0) await correctDigest(connection, batchId);
     return undefined;
-  });
+  };
+  return onBatch(db, batchId, work, alongside);
 }
 
 /**
  * Gives a held batch up. Its rows stay in the stage until retention removes them.
  * @throws {Problem} `batch_not_found`, `batch_not_held`
  */
-export function discardBatch(db: Database, batchId: string, reason: string | undefined): Promise<void> {
-  return onBatch(db, batchId, async (connection, batch) => {
+export function discardBatch(
+  db: Database,
+  batchId: string,
+  reason: string | undefined,
+  alongside?: Alongside,
+): Promise<void> {
+  const work: Work = async (connection, batch) => {
     if (batch.status !== 'held') return notHeld(batch);
     await forgetReplays(connection, batchId);
     await record(connection, { ...batch.report!, status: 'discarded' }, entry('discarded', reason));
     return undefined;
-  });
+  };
+  return onBatch(db, batchId, work, alongside);
 }
 
 /**
  * Takes a promoted batch's rows out of final. Done again it changes nothing.
  * @throws {Problem} `batch_not_found`, `batch_unfinished`, `batch_not_promoted`, `row_refused`
  */
-export function undoBatch(db: Database, batchId: string): Promise<void> {
-  return onBatch(db, batchId, async (connection, batch) => {
+export function undoBatch(db: Database, batchId: string, alongside?: Alongside): Promise<void> {
+  const work: Work = async (connection, batch) => {
     if (batch.status === 'undone') return undefined;
     if (batch.status !== 'promoted') return notPromoted(batch);
     const report = batch.report!;
@@ -50,7 +63,8 @@ export function undoBatch(db: Database, batchId: string): Promise<void> {
     await forgetReplays(connection, batchId);
     await record(connection, { ...report, status: 'undone' }, { ...entry('undone', undefined), rows });
     return undefined;
-  });
+  };
+  return onBatch(db, batchId, work, alongside);
 }
 
 function entry(action: HistoryEntry['action'], reason: string | undefined): HistoryEntry {

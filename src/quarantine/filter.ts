@@ -1,5 +1,6 @@
 // Which stored rejections are meant, as a condition in SQL. Values stand in it as literals, for COPY takes no parameters.
 import pg from 'pg';
+import type { Sight } from '../access/client.ts';
 import type { LineError, RejectionCode } from '../model.ts';
 
 /** All of them. The good lines of an aborted batch are not stored, so `batch_aborted` selects nothing. */
@@ -15,6 +16,7 @@ export const REJECTION_CODES = [
   'unstorable_value',
   'check_failed',
   'patch_failed',
+  'forbidden_subject',
   'batch_aborted',
 ] as const satisfies readonly RejectionCode[];
 
@@ -38,13 +40,14 @@ export const QUARANTINE = `sluice.rejections
   LEFT JOIN sluice.replays ON replays.batch_id = rejections.batch_id AND replays.batch_line = rejections.batch_line`;
 
 /** The conditions on {@link QUARANTINE}. A second look at a line that is stored already is not in it. */
-export function conditionsOf(filter: RejectionFilter): string[] {
+export function conditionsOf(filter: RejectionFilter, sight: Sight): string[] {
   const { subject, code, batchId, from, to } = filter;
   const conditions = ['rejections.origin_batch_id IS NULL', `batches.status <> 'receiving'`];
   const errors = errorsOf(filter);
   const when = (value: string | null | undefined, condition: (literal: string) => string): void => {
     if (value !== null && value !== undefined) conditions.push(condition(pg.escapeLiteral(value)));
   };
+  when(sight, (value) => `batches.client = ${value}::uuid`);
   when(batchId, (value) => `rejections.batch_id = ${value}::uuid`);
   when(code, (value) => `rejections.code = ${value}`);
   when(subject, (value) => `split_part(rejections.schema, '/', 1) = ${value}`);

@@ -1,4 +1,5 @@
 // Stored rejections of all batches, newest first, page by page. A page is bounded in rows and in bytes.
+import type { Sight } from '../access/client.ts';
 import { borrow, type Database } from '../db.ts';
 import { REJECTION_COLUMNS, type RejectionRow, storedRejection } from '../report/rejection.ts';
 import { conditionsOf, QUARANTINE, type RejectionFilter } from './filter.ts';
@@ -31,12 +32,13 @@ interface ListedRow extends RejectionRow {
 
 const STATE = `CASE WHEN replays.replayed_by IS NULL THEN 'stored' WHEN replay.status = 'held' THEN 'pending' ELSE 'rescued' END`;
 
-/** One page of rejections, and the place after which the next one begins; null where there is none. */
+/** One page of the rejections that may be seen, and the place after which the next one begins; null where there is none. */
 export async function listRejections(
   db: Database,
   query: RejectionQuery,
+  sight: Sight,
 ): Promise<{ items: object[]; next: RejectionPlace | null }> {
-  const { rows } = await borrow(db, (connection) => connection.query<ListedRow>(pageOf(query)));
+  const { rows } = await borrow(db, (connection) => connection.query<ListedRow>(pageOf(query, sight)));
   const page = rows.slice(0, query.limit);
   const last = page.at(-1);
   const isWhole = last === undefined || Number(last.found) === page.length;
@@ -46,9 +48,9 @@ export async function listRejections(
   };
 }
 
-function pageOf(query: RejectionQuery): string {
+function pageOf(query: RejectionQuery, sight: Sight): string {
   const { after, state, limit } = query;
-  const conditions = conditionsOf(query);
+  const conditions = conditionsOf(query, sight);
   if (state !== null) conditions.push(`${STATE} = '${state}'`);
   if (after !== null) {
     conditions.push(`(rejections.batch_id, rejections.batch_line) < ('${after.batchId}'::uuid, ${after.batchLine})`);

@@ -1,6 +1,7 @@
 // A replay: stored rejections through the pipeline once more, as a batch of their own. One at a time in the database, and
 // what it rescues is noted in the transaction that commits it: no rejection is loaded twice, whoever dies when.
 import { v7 as uuidv7 } from 'uuid';
+import { type Client, sightOf } from '../access/client.ts';
 import { takeAdvisoryLock } from '../advisory-lock.ts';
 import { type Connection, connectApart } from '../db.ts';
 import { Problem } from '../errors.ts';
@@ -21,12 +22,16 @@ const LOCK = '125779903637881';
 const PATIENCE_MS = 30_000;
 
 export interface ReplayOrder {
+  /** Who asks: of what others sent only admins may replay anything. */
+  client: Client;
   filter: RejectionFilter;
   /** The schema that lines are to be judged by, as it was given, and the version that it means; else null. */
   schemaParameter: string | null;
   schema: SchemaVersion | null;
   patch: Patch | null;
   dryRun: boolean;
+  /** Called in the transaction that commits the replay, with the id of its batch. */
+  alongside(connection: Connection, batchId: string, answer: StoredAnswer): Promise<void>;
 }
 
 export interface ReplayAnswer extends StoredAnswer {
@@ -61,17 +66,18 @@ export class Replays {
 }
 
 async function replay(connection: Connection, order: ReplayOrder, context: IngestContext): Promise<ReplayAnswer> {
-  const { schemaParameter, schema, patch, dryRun } = order;
+  const { client, schemaParameter, schema, patch, dryRun } = order;
   const startedAt = performance.now();
   // One moment for all that is read: lines that are rejected meanwhile are for the next replay.
   await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  const selected = await select(connection, order.filter);
+  const selected = await select(connection, order);
   if (selected === null) return { ...nothingToReplay(dryRun, startedAt), batchId: null };
   const batchId = uuidv7();
   const replayed = new Replayed();
   const resolve = (reference: string) => context.registry.resolve(reference);
   const upload: Upload = {
     batchId,
+    client,
     receivedAt: new Date(),
     startedAt,
     parameters: '',
@@ -83,13 +89,20 @@ async function replay(connection: Connection, order: ReplayOrder, context: Inges
     claim: null,
     files: storedLines(connection, selected, { replayed, patch, resolve }),
     replayed,
+    alongside: (loading, answer) => order.alongside(loading, batchId, answer),
   };
   return { ...(await ingest(upload, context)), batchId: dryRun ? null : batchId };
 }
 
 /** What there is to replay, or null. */
-async function select(connection: Connection, filter: RejectionFilter): Promise<Selected | null> {
-  const conditions = [...conditionsOf(filter), 'replays.batch_id IS NULL'].join(' AND ');
+async function select(
+  connection: Connection,
+  { filter, client }: Pick<ReplayOrder, 'filter' | 'client'>,
+): Promise<Selected | null> {
+  const wanted = [...conditionsOf(filter, sightOf(client)), 'replays.batch_id IS NULL'];
+  // Whoever replays may send what the key of the upload might not: that has to be asked for in so many words.
+  if (filter.code === null) wanted.push("rejections.code <> 'forbidden_subject'");
+  const conditions = wanted.join(' AND ');
   const end = (direction: 'ASC' | 'DESC') =>
     `(SELECT rejections.batch_id FROM ${QUARANTINE} WHERE ${conditions}
       ORDER BY rejections.batch_id ${direction}, rejections.batch_line ${direction} LIMIT 1)`;

@@ -1,5 +1,6 @@
 // What a candidate would mean for events that came in before: the newest final rows and the newest rejections.
 // Only reads; bounded in rows, in bytes and in time.
+import type { Sight } from '../access/client.ts';
 import { borrow, type Connection, type Database } from '../db.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import { quote } from '../sql.ts';
@@ -27,6 +28,7 @@ interface Rescue {
 /**
  * Holds a candidate against stored events of its subject.
  * @param subject as it is in use; null for a new one, of which nothing can be stored
+ * @param sight whose events: a candidate may ask anything of them, and the counts would answer
  * @throws {Problem} `invalid_schema` where the candidate takes too long on them, `database_busy` where reading does
  */
 export async function judgeStored(
@@ -34,14 +36,15 @@ export async function judgeStored(
   workbench: Workbench,
   candidate: SchemaVersion,
   subject: Subject | null,
+  sight: Sight,
 ): Promise<Stored> {
   const versions = (subject?.versions ?? []).filter(({ plan }) => plan.table === candidate.plan.table);
   const { rows, rejections } = await borrow(db, async (connection) => {
     await connection.query('BEGIN READ ONLY');
     await connection.query(`SET LOCAL statement_timeout = ${READ_MS}`);
     const read = {
-      rows: versions.length > 0 ? await readRows(connection, versions[0]!) : [],
-      rejections: subject === null ? [] : textsOf(await readRejections(connection, subject.name, MOST)),
+      rows: versions.length > 0 ? await readRows(connection, versions[0]!, sight) : [],
+      rejections: subject === null ? [] : textsOf(await readRejections(connection, subject.name, MOST, sight)),
     };
     await connection.query('COMMIT');
     return read;
@@ -62,7 +65,7 @@ export async function countRescued(db: Database, workbench: Workbench, version: 
     const page = await borrow(db, async (connection) => {
       await connection.query('BEGIN READ ONLY');
       await connection.query(`SET LOCAL statement_timeout = ${READ_MS}`);
-      const lines = await readRejections(connection, version.subject, MOST_ON_PAGE, after);
+      const lines = await readRejections(connection, version.subject, MOST_ON_PAGE, null, after);
       await connection.query('COMMIT');
       return lines;
     });
@@ -88,12 +91,12 @@ async function judge(
 }
 
 /** Rows of the newest batches as JSON text. Batches are found by time, their rows by the index on `_batch_id`. */
-async function readRows(connection: Connection, { subject, plan }: SchemaVersion): Promise<string[]> {
+async function readRows(connection: Connection, { subject, plan }: SchemaVersion, sight: Sight): Promise<string[]> {
   const batches = await connection.query<{ id: string; accepted: string }>(
     `SELECT id, accepted FROM sluice.batches
-     WHERE status = 'promoted' AND accepted > 0 AND $1 = ANY (subjects)
+     WHERE status = 'promoted' AND accepted > 0 AND $1 = ANY (subjects) AND ($2::uuid IS NULL OR client = $2)
      ORDER BY received_at DESC, id DESC LIMIT ${MOST}`,
-    [subject],
+    [subject, sight],
   );
   const ids: string[] = [];
   let count = 0;
@@ -127,6 +130,7 @@ async function readRejections(
   connection: Connection,
   subject: string,
   most: number,
+  sight: Sight,
   after?: RejectedLine,
 ): Promise<RejectedLine[]> {
   const { rows } = await connection.query<RejectedLine>(
@@ -139,9 +143,10 @@ async function readRejections(
              SELECT FROM sluice.replays
              WHERE replays.batch_id = rejections.batch_id AND replays.batch_line = rejections.batch_line)
            AND ($2::uuid IS NULL OR (batch_id, batch_line) < ($2, $3::int))
+           AND ($4::uuid IS NULL OR batch_id IN (SELECT id FROM sluice.batches WHERE client = $4))
          ORDER BY batch_id DESC, batch_line DESC LIMIT ${most}) AS newest) AS sized
      WHERE bytes_before < ${PAGE_BYTES} ORDER BY batch_id DESC, batch_line DESC`,
-    [subject, after?.batch_id ?? null, after?.batch_line ?? null],
+    [subject, after?.batch_id ?? null, after?.batch_line ?? null, sight],
   );
   return rows;
 }

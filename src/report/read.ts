@@ -1,5 +1,6 @@
 // Stored batches, read again: lists, reports, and the verdict of every line. Long answers are read page by page, so that
 // no connection is held while a client reads slowly.
+import type { Sight } from '../access/client.ts';
 import type { Database } from '../db.ts';
 import type { RejectionCode, Report, Verdict } from '../model.ts';
 import { REJECTION_COLUMNS, REJECTIONS, type RejectionRow, storedRejection } from './rejection.ts';
@@ -41,20 +42,23 @@ interface FileRow {
 
 const COLUMNS = `id, status, received_at, received_at::text AS cursor, report, files, received, reason`;
 
-/** Batches, newest first. */
+/** The batches that may be seen, newest first. */
 export async function listBatches(
   db: Database,
   filter: BatchFilter,
+  sight: Sight,
 ): Promise<{ items: BatchSummary[]; next: { receivedAt: string; id: string } | null }> {
   const { rows } = await db.raw<{ rows: BatchRow[] }>(
     `SELECT ${COLUMNS} FROM sluice.batches
-     WHERE (:status::text IS NULL OR status = :status)
+     WHERE (:sight::uuid IS NULL OR client = :sight::uuid)
+       AND (:status::text IS NULL OR status = :status)
        AND (:subject::text IS NULL OR :subject = ANY (subjects))
        AND (:from::timestamptz IS NULL OR received_at >= :from)
        AND (:to::timestamptz IS NULL OR received_at < :to)
        AND (:at::timestamptz IS NULL OR (received_at, id) < (:at::timestamptz, :id::uuid))
      ORDER BY received_at DESC, id DESC LIMIT :limit`,
     {
+      sight,
       status: filter.status,
       subject: filter.subject,
       from: filter.from,
@@ -85,6 +89,15 @@ export interface StoredReport extends Report {
   rejections_expired?: true;
   replayed?: ReplayedLines;
   received_at: string;
+}
+
+/** Whether there is such a batch, of those that may be seen. */
+export async function isSeen(db: Database, id: string, sight: Sight): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: unknown[] }>(
+    'SELECT FROM sluice.batches WHERE id = :id AND (:sight::uuid IS NULL OR client = :sight::uuid)',
+    { id, sight },
+  );
+  return rows.length > 0;
 }
 
 /** A batch's report, or undefined. */

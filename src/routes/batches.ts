@@ -1,6 +1,7 @@
 // GET /v1/batches…: what became of uploads.
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { sightOf } from '../access/client.ts';
 import { Problem } from '../errors.ts';
 import {
   decodeCursor,
@@ -23,20 +24,20 @@ export interface BatchById {
 }
 
 export function batchRoutes(server: FastifyInstance, { db }: Service): void {
-  server.get('/v1/batches', async (request) => {
-    const { items, next } = await listBatches(db, readFilter(request.query));
+  server.get('/v1/batches', { config: { scope: 'read' } }, async (request) => {
+    const { items, next } = await listBatches(db, readFilter(request.query), sightOf(request.client));
     return { items, next_cursor: next && encodeCursor([next.receivedAt, next.id]) };
   });
 
-  server.get<BatchById>('/v1/batches/:id', async (request) =>
+  server.get<BatchById>('/v1/batches/:id', { config: { scope: 'read' } }, async (request) =>
     foundBatch(await readBatch(db, batchIdOf(request.params)), request.params.id),
   );
 
-  server.get<BatchById>('/v1/batches/:id/lines', async (request, reply) =>
+  server.get<BatchById>('/v1/batches/:id/lines', { config: { scope: 'read' } }, async (request, reply) =>
     sendLines(reply, foundBatch(await readVerdicts(db, batchIdOf(request.params)), request.params.id)),
   );
 
-  server.get<BatchById>('/v1/batches/:id/rejections', async (request, reply) =>
+  server.get<BatchById>('/v1/batches/:id/rejections', { config: { scope: 'read' } }, async (request, reply) =>
     sendLines(reply, foundBatch(await readRejections(db, batchIdOf(request.params)), request.params.id)),
   );
 }

@@ -15,8 +15,14 @@ const DESCRIPTION = join(PACKAGE, 'openapi.yaml');
 /** Registers `GET /openapi.yaml` (RFC 9512) and `GET /docs` with its assets below `/docs/`. */
 export async function docsRoutes(app: FastifyInstance): Promise<void> {
   const description = readFileSync(DESCRIPTION, 'utf8');
-  app.get('/openapi.yaml', (_request, reply) => reply.type('application/yaml').send(description));
+  app.get('/openapi.yaml', { config: { scope: null } }, (_request, reply) =>
+    reply.type('application/yaml').send(description),
+  );
 
+  // swagger-ui registers its routes itself.
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith('/docs')) route.config = { ...route.config, scope: null };
+  });
   await app.register(swagger, { mode: 'static', specification: { path: DESCRIPTION, baseDir: PACKAGE } });
   await app.register(swaggerUi, {
     routePrefix: '/docs',

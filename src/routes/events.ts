@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { v7 as uuidv7 } from 'uuid';
+import { checkReference } from '../access/subjects.ts';
 import { borrow } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -9,7 +10,7 @@ import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
 import type { Admission } from '../intake/admission.ts';
 import { uploadFiles } from '../intake/body.ts';
 import { decidingParameters, readIdempotencyKey, readOptions, type UploadOptions } from '../intake/options.ts';
-import { claimKey } from '../load/idempotency.ts';
+import { claimKey, keyOf } from '../load/idempotency.ts';
 import { readAnswer, type StoredAnswer } from '../load/record.ts';
 import type { Report } from '../model.ts';
 import { withDetail } from '../report/build.ts';
@@ -17,7 +18,9 @@ import { fullReport } from '../report/full.ts';
 import type { Service } from '../service.ts';
 
 export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission): void {
-  server.post('/v1/events', (request, reply) => admission.during(() => takeUpload(app, request, reply)));
+  server.post('/v1/events', { config: { scope: 'ingest' } }, (request, reply) =>
+    admission.during(request, () => takeUpload(app, request, reply)),
+  );
 }
 
 async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -27,14 +30,17 @@ async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyR
   const registry = app.schemas.current;
   const options = readOptions(request.query as Record<string, unknown>);
   const key = options.dryRun ? null : readIdempotencyKey(request.headers['idempotency-key']);
+  const { client } = request;
+  if (options.schema !== null) checkReference(client, options.schema);
   const schema = options.schema === null ? null : registry.resolve(options.schema);
   if (options.schema !== null && schema === null) {
     throw new Problem('unknown_schema', `There is no schema ${JSON.stringify(options.schema)}`);
   }
   const batchId = uuidv7();
-  const claim = key === null ? null : { key, batchId };
+  const claim = key === null ? null : { key: keyOf(client.id, key), batchId };
   const upload: Upload = {
     batchId,
+    client,
     receivedAt: new Date(),
     startedAt,
     parameters: decidingParameters(options),

@@ -1,5 +1,6 @@
 // POST /v1/schemas…: new versions, what they would mean, and the folder once more.
 import type { FastifyInstance } from 'fastify';
+import { sightOf } from '../access/client.ts';
 import { Problem } from '../errors.ts';
 import { readDocument } from '../intake/document.ts';
 import { readParameters } from '../intake/query.ts';
@@ -18,6 +19,7 @@ import { countRescued, judgeStored } from '../registry/stored.ts';
 import { MODES, type Mode } from '../schema/compare/difference.ts';
 import type { SchemaVersion, Subject } from '../schema/registry.ts';
 import type { Service } from '../service.ts';
+import { inAudit } from './deed.ts';
 import { findSubject } from './schemas.ts';
 
 interface BySubject {
@@ -27,23 +29,30 @@ interface BySubject {
 export function evolutionRoutes(server: FastifyInstance, app: Service): void {
   const { schemas, db, config } = app;
 
-  server.post('/v1/schemas/reload', async (request) => {
+  server.post('/v1/schemas/reload', { config: { scope: 'admin' } }, async (request) => {
     readParameters(request.query, []);
-    const reloaded = await schemas.reload();
-    request.log.info({ added: reloaded.added }, 'schemas reloaded');
+    const deed = { action: 'schema.reload', target: null, details: {} } as const;
+    const { reloaded } = await inAudit(db, request, deed, async () => {
+      const reloaded = await schemas.reload();
+      return { status: 200, details: { added: reloaded.added }, reloaded };
+    });
     return reloaded;
   });
 
-  server.post<BySubject>('/v1/schemas/:subject/versions', async (request, reply) => {
+  server.post<BySubject>('/v1/schemas/:subject/versions', { config: { scope: 'admin' } }, async (request, reply) => {
     const { subject: name } = request.params;
     checkSubjectName(name);
     const query = readParameters(request.query, ['version']);
     const number = query.version === undefined ? undefined : readNumber(query.version, 'version');
     const document = parseCandidate(await readDocument(request, config.limits));
-    const { status, version } = await schemas.register({ subject: name, document, number });
+    const deed = { action: 'schema.register', target: name, details: {} } as const;
+    const { registered } = await inAudit(db, request, deed, async () => {
+      const registered = await schemas.register({ subject: name, document, number });
+      return { status: registered.status === 'existing' ? 200 : 201, target: registered.version.id, registered };
+    });
+    const { status, version } = registered;
     const answer = { subject: name, version: version.version, status };
     if (status === 'existing') return answer;
-    request.log.info({ schema: version.id }, 'schema registered');
     // The version stands, whatever becomes of the count.
     const counted = await countRescued(db, schemas.workbench, version).catch((error) => {
       request.log.warn({ reason: (error as Error).message }, 'stored rejections not counted');
@@ -53,7 +62,7 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
     return { ...answer, ...(counted ?? { rescued: null, rejections_checked: 0 }) };
   });
 
-  server.post<BySubject>('/v1/schemas/:subject/compatibility', async (request) => {
+  server.post<BySubject>('/v1/schemas/:subject/compatibility', { config: { scope: 'read' } }, async (request) => {
     const { subject: name } = request.params;
     const query = readParameters(request.query, ['mode', 'against']);
     const mode = query.mode === undefined ? undefined : readMode(query.mode);
@@ -71,7 +80,7 @@ export function evolutionRoutes(server: FastifyInstance, app: Service): void {
       against: oneOrAll(weighed.against),
       needed_bump: weighed.needed_bump,
       differences: weighed.differences,
-      stored: await judgeStored(db, schemas.workbench, opened.candidate, subject),
+      stored: await judgeStored(db, schemas.workbench, opened.candidate, subject, sightOf(request.client)),
     };
   });
 }

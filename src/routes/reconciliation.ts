@@ -11,7 +11,7 @@ export function reconciliationRoutes(server: FastifyInstance, { db }: Service): 
   // One at a time: each sorts all rows of a batch in Postgres, on connections that are not the pool's.
   let turn: Promise<unknown> = Promise.resolve();
 
-  server.get<BatchById>('/v1/batches/:id/reconciliation', async (request, reply) => {
+  server.get<BatchById>('/v1/batches/:id/reconciliation', { config: { scope: 'read' } }, async (request, reply) => {
     const id = batchIdOf(request.params);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());

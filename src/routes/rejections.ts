@@ -1,5 +1,7 @@
 // GET /v1/rejections: the quarantine. POST /v1/rejections/replay: out of it.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { sightOf } from '../access/client.ts';
+import { checkReference } from '../access/subjects.ts';
 import { Problem } from '../errors.ts';
 import type { Admission } from '../intake/admission.ts';
 import { readDocument } from '../intake/document.ts';
@@ -19,18 +21,19 @@ import { Patch } from '../quarantine/patch.ts';
 import { Replays } from '../quarantine/replay.ts';
 import { isSubjectName } from '../schema/listing.ts';
 import type { Service } from '../service.ts';
+import { inAudit } from './deed.ts';
 import { isPointer, readReplayOrder } from './replay-order.ts';
 
 export function rejectionRoutes(server: FastifyInstance, app: Service, admission: Admission): void {
   const replays = new Replays();
 
-  server.get('/v1/rejections', async (request) => {
-    const { items, next } = await listRejections(app.db, readQuery(request.query));
+  server.get('/v1/rejections', { config: { scope: 'read' } }, async (request) => {
+    const { items, next } = await listRejections(app.db, readQuery(request.query), sightOf(request.client));
     return { items, next_cursor: next && encodeCursor([next.batchId, next.batchLine]) };
   });
 
-  server.post('/v1/rejections/replay', (request, reply) =>
-    admission.during(() => takeReplay(app, replays, request, reply)),
+  server.post('/v1/rejections/replay', { config: { scope: 'admin' } }, (request, reply) =>
+    admission.during(request, () => takeReplay(app, replays, request, reply)),
   );
 }
 
@@ -49,25 +52,42 @@ async function takeReplay(
     dryRun,
   } = readReplayOrder(await readDocument(request, limits), limits.depth);
   const registry = schemas.current;
+  if (reference !== null) checkReference(request.client, reference);
   const schema = reference === null ? null : registry.resolve(reference);
   if (reference !== null && schema === null) {
     throw new Problem('unknown_schema', `There is no schema ${JSON.stringify(reference.slice(0, 100))}`);
   }
-  const { batchId, report, status } = await replays.run(
-    {
-      filter,
-      schemaParameter: reference,
-      schema,
-      patch: patch === null ? null : new Patch(patch, limits.lineBytes),
-      dryRun,
-    },
-    { db, registry, limits, process: presence.process, onLost: (id) => sweeper.add(id) },
-  );
-  if (batchId !== null) {
-    request.log.info({ batch_id: batchId, status }, 'replay finished');
-    reply.header('location', `/v1/batches/${batchId}`);
-  }
+  const deed = {
+    action: 'rejections.replay',
+    target: null,
+    details: { filter: given(filter), schema: reference, patched: patch !== null, dry_run: dryRun },
+  } as const;
+  const {
+    target: batchId,
+    report,
+    status,
+  } = await inAudit(db, request, deed, async (note) => {
+    const answer = await replays.run(
+      {
+        client: request.client,
+        filter,
+        schemaParameter: reference,
+        schema,
+        patch: patch === null ? null : new Patch(patch, limits.lineBytes),
+        dryRun,
+        alongside: (connection, target, { status }) => note(connection, { status, target }),
+      },
+      { db, registry, limits, process: presence.process, onLost: (id) => sweeper.add(id) },
+    );
+    return { ...answer, target: answer.batchId };
+  });
+  if (batchId !== null) reply.header('location', `/v1/batches/${batchId}`);
   return reply.code(status).type('application/json; charset=utf-8').send(report);
+}
+
+/** What the filter restricts. */
+function given(filter: object): object {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
 }
 
 const PARAMETERS = [

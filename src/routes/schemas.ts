@@ -14,28 +14,35 @@ interface ByVersion {
 }
 
 export function schemaRoutes(server: FastifyInstance, app: Service): void {
-  server.get('/v1/schemas', async () => ({
+  server.get('/v1/schemas', { config: { scope: 'read' } }, async () => ({
     items: [...app.schemas.current.subjects.values()].map(outline),
   }));
 
-  server.get<BySubject>('/v1/schemas/:subject', async ({ params }) => {
+  server.get<BySubject>('/v1/schemas/:subject', { config: { scope: 'read' } }, async ({ params }) => {
     const subject = findSubject(app, params.subject);
     return { ...outline(subject), ...subject.settings, tables: tables(subject), checks: checks(subject) };
   });
 
-  server.get<BySubject>('/v1/schemas/:subject/versions', async ({ params }) => ({
+  server.get<BySubject>('/v1/schemas/:subject/versions', { config: { scope: 'read' } }, async ({ params }) => ({
     items: findSubject(app, params.subject).versions.map(({ subject, version }) => ({ subject, version })),
   }));
 
-  server.get<ByVersion>('/v1/schemas/:subject/versions/:version', async ({ params }, reply) => {
-    const subject = findSubject(app, params.subject);
-    const found =
-      params.version === 'latest' ? subject.latest : subject.versions.find((each) => each.version === params.version);
-    if (found === undefined) {
-      throw new Problem('schema_not_found', `There is no version ${JSON.stringify(params.version)} of ${subject.name}`);
-    }
-    return reply.type('application/schema+json; charset=utf-8').send(JSON.stringify(found.document));
-  });
+  server.get<ByVersion>(
+    '/v1/schemas/:subject/versions/:version',
+    { config: { scope: 'read' } },
+    async ({ params }, reply) => {
+      const subject = findSubject(app, params.subject);
+      const found =
+        params.version === 'latest' ? subject.latest : subject.versions.find((each) => each.version === params.version);
+      if (found === undefined) {
+        throw new Problem(
+          'schema_not_found',
+          `There is no version ${JSON.stringify(params.version)} of ${subject.name}`,
+        );
+      }
+      return reply.type('application/schema+json; charset=utf-8').send(JSON.stringify(found.document));
+    },
+  );
 }
 
 export function findSubject({ schemas }: Service, name: string): Subject {

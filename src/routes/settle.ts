@@ -8,37 +8,52 @@ import { discardBatch, promoteBatch, undoBatch } from '../load/settle.ts';
 import { readBatch } from '../report/read.ts';
 import type { Service } from '../service.ts';
 import { type BatchById, batchIdOf, foundBatch } from './batches.ts';
+import { type Deed, inAudit } from './deed.ts';
 import { invalidBody, parseObject } from './json-body.ts';
 
 /** Characters of a reason. */
 const LONGEST_REASON = 1_000;
 
+const DONE = { status: 200 };
+
 export function settleRoutes(server: FastifyInstance, app: Service): void {
   const { db, config } = app;
   const current = async (id: string) => foundBatch(await readBatch(db, id), id);
+  const deedOn = (action: Deed['action'], target: string, reason?: string): Deed => ({
+    action,
+    target,
+    details: reason === undefined ? {} : { reason },
+  });
 
-  server.post<BatchById>('/v1/batches/:id/promote', async (request) => {
+  server.post<BatchById>('/v1/batches/:id/promote', { config: { scope: 'admin' } }, async (request) => {
     const id = batchIdOf(request.params);
     const reason = await readReason(request, config.limits);
     if (reason === undefined) throw invalidBody('', 'it needs a reason: {"reason": "why it is promoted all the same"}');
     const plans = new Map(app.schemas.current.tables.map((plan) => [plan.table, plan]));
-    await promoteBatch(db, id, reason, plans);
-    request.log.info({ batch_id: id }, 'batch promoted');
+    await inAudit(db, request, deedOn('batch.promote', id, reason), async (note) => {
+      await promoteBatch(db, id, reason, plans, (connection) => note(connection, DONE));
+      return DONE;
+    });
     return current(id);
   });
 
-  server.post<BatchById>('/v1/batches/:id/discard', async (request) => {
+  server.post<BatchById>('/v1/batches/:id/discard', { config: { scope: 'admin' } }, async (request) => {
     const id = batchIdOf(request.params);
-    await discardBatch(db, id, await readReason(request, config.limits));
-    request.log.info({ batch_id: id }, 'batch discarded');
+    const reason = await readReason(request, config.limits);
+    await inAudit(db, request, deedOn('batch.discard', id, reason), async (note) => {
+      await discardBatch(db, id, reason, (connection) => note(connection, DONE));
+      return DONE;
+    });
     return current(id);
   });
 
-  server.delete<BatchById>('/v1/batches/:id', async (request) => {
+  server.delete<BatchById>('/v1/batches/:id', { config: { scope: 'admin' } }, async (request) => {
     const id = batchIdOf(request.params);
     readParameters(request.query, []);
-    await undoBatch(db, id);
-    request.log.info({ batch_id: id }, 'batch undone');
+    await inAudit(db, request, deedOn('batch.undo', id), async (note) => {
+      await undoBatch(db, id, (connection) => note(connection, DONE));
+      return DONE;
+    });
     return current(id);
   });
 }

@@ -52,6 +52,11 @@ export interface Subject {
 const REFERENCE = new RegExp(
   `^/?([a-z][a-z0-9_]{0,47})(?:/${NUMBER_PATTERN}(?:\\.${NUMBER_PATTERN}\\.${NUMBER_PATTERN})?)?$`,
 );
+/** The subject that a reference names, whether or not there is one; undefined where it can be no reference. */
+export function subjectOf(reference: string): string | undefined {
+  return REFERENCE.exec(reference)?.[1];
+}
+
 const MOST_REMEMBERED = 1_000;
 const LONGEST_REMEMBERED = 128;
 

@@ -35,7 +35,8 @@ export function post(
   });
 }
 
-export const get = (server: { url: string }, path: string): Promise<Answer> => call(`${server.url}${path}`);
+export const get = (server: { url: string }, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+  call(`${server.url}${path}`, { headers });
 
 /** The objects of an NDJSON answer. */
 // biome-ignore lint/suspicious/noExplicitAny: as above

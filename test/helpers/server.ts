@@ -91,7 +91,8 @@ function listening(child: ChildProcess, lines: string[]): Promise<string> {
 
 /** Ours without what tap and the user's shell would slip in: the server runs as it does for anybody. */
 function environment(settings: Record<string, string | undefined>): NodeJS.ProcessEnv {
-  const foreign = /^(TAP|_TAPJS|NODE_OPTIONS$|NODE_V8_COVERAGE$|TS_NODE_|PG[A-Z]+$|SLUICE_|OTEL_|MAX_|DATABASE_URL$)/;
+  const foreign =
+    /^(TAP|_TAPJS|NODE_OPTIONS$|NODE_V8_COVERAGE$|TS_NODE_|AUTH$|KEY_|PG[A-Z]+$|SLUICE_|OTEL_|MAX_|DATABASE_URL$)/;
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return Object.fromEntries([...own, ...Object.entries(settings)].filter(([, value]) => value !== undefined));
 }

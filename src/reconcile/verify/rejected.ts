@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto';
 import type { Rejection, RejectionCode } from '../../model.ts';
 import type { StoredRejection } from './outcomes.ts';
 
-/** Rejections that only the database, or another setting of the limits, can give to a line that is valid here. */
+/** Rejections that only the database, another setting of the limits, or a key can give to a line that is valid here. */
 export const MAY_REJECT_VALID: readonly RejectionCode[] = [
   'check_failed',
   'unstorable_value',
   'batch_aborted',
   'line_too_long',
   'too_deep',
+  'forbidden_subject',
 ];
 
 /** The line in the file. */
