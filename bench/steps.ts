@@ -3,10 +3,13 @@
 import { createReadStream } from 'node:fs';
 import { TableDigest } from '../src/lines/digest.ts';
 import { compileEncoder, NEEDS_EXACT } from '../src/lines/encode.ts';
+import type { Lines } from '../src/lines/framing.ts';
 import { isPassed, Judge } from '../src/lines/judge.ts';
 import { NdjsonFraming } from '../src/lines/ndjson.ts';
 import { RowBuffer } from '../src/lines/rows.ts';
 import { LineRuns } from '../src/lines/runs.ts';
+import { compileScanner } from '../src/lines/scan/compile.ts';
+import { LineScanner } from '../src/lines/scan/scanner.ts';
 import { loadFolder } from '../src/schema/folder.ts';
 
 const LIMITS = { lineBytes: 1_048_576, depth: 64 };
@@ -16,7 +19,7 @@ export interface StepTime {
   seconds: number;
 }
 
-/** Seconds that the file takes up to and including each step. */
+/** Seconds that the file takes up to and including each step, the usual way and then by the scanner. */
 export async function timeSteps(path: string): Promise<StepTime[]> {
   const registry = await loadFolder('schemas');
   const schema = registry.resolve('user_event')!;
@@ -40,25 +43,38 @@ export async function timeSteps(path: string): Promise<StepTime[]> {
       for (let index = 0; index < lines.count; index++) judge.judge(index);
     }
   };
-  const encoded = (framing: NdjsonFraming, chunk: Buffer, each: (line: number) => void): void => {
-    for (const lines of framing.push(chunk)) {
-      judge.open(lines);
-      for (let index = 0; index < lines.count; index++) {
-        line++;
-        const judgement = judge.judge(index);
-        if (judgement === 'blank' || !isPassed(judgement)) continue;
-        let fault = encode(judgement.event, rows, line);
-        if (fault === NEEDS_EXACT) fault = encode(judge.exactly(index), rows, line);
-        if (fault === undefined) each(line);
-      }
+  type Each = (line: number) => void;
+  const judged = (index: number, each: Each): void => {
+    const judgement = judge.judge(index);
+    if (judgement === 'blank' || !isPassed(judgement)) return;
+    let fault = encode(judgement.event, rows, line);
+    if (fault === NEEDS_EXACT) fault = encode(judge.exactly(index), rows, line);
+    if (fault === undefined) each(line);
+  };
+  const encoded = (lines: Lines, each: Each): void => {
+    judge.open(lines);
+    for (let index = 0; index < lines.count; index++) {
+      line++;
+      judged(index, each);
     }
   };
-  const encoding = (framing: NdjsonFraming, chunk: Buffer): void => {
-    encoded(framing, chunk, () => {});
+  const scan = compileScanner(schema);
+  const scanner = new LineScanner({ registry, schema, limits: LIMITS, scannerOf: () => scan });
+  const scanned = (lines: Lines, each: Each): void => {
+    judge.open(lines);
+    scanner.open(lines);
+    for (let index = 0; index < lines.count; index++) {
+      line++;
+      if (scanner.versionOf(index) !== null && scanner.scan(rows, line)) each(line);
+      else judged(index, each);
+    }
+  };
+  const encoding = (way: typeof encoded) => (framing: NdjsonFraming, chunk: Buffer) => {
+    for (const lines of framing.push(chunk)) way(lines, () => {});
     rows.clear();
   };
-  const fingerprinting = (framing: NdjsonFraming, chunk: Buffer): void => {
-    encoded(framing, chunk, (accepted) => runs.append(accepted));
+  const fingerprinting = (way: typeof encoded) => (framing: NdjsonFraming, chunk: Buffer) => {
+    for (const lines of framing.push(chunk)) way(lines, (accepted) => runs.append(accepted));
     digest.add(runs, rows.fingerprints());
     runs.clear();
     rows.clear();
@@ -70,8 +86,10 @@ export async function timeSteps(path: string): Promise<StepTime[]> {
     ['split', splitting],
     ['split, JSON.parse', decoder],
     ['split, JSON.parse, validate', judging],
-    ['split, JSON.parse, validate, encode', encoding],
-    ['split, JSON.parse, validate, encode, fingerprint', fingerprinting],
+    ['split, JSON.parse, validate, encode', encoding(encoded)],
+    ['split, JSON.parse, validate, encode, fingerprint', fingerprinting(encoded)],
+    ['split, scan', encoding(scanned)],
+    ['split, scan, fingerprint', fingerprinting(scanned)],
   ];
   const times: StepTime[] = [{ step: 'read the file', seconds: await timeFile(path, () => {}) }];
   for (const [step, work] of steps) times.push({ step, seconds: await timeFile(path, work) });

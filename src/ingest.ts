@@ -2,7 +2,9 @@
 //
 //   upload ── files ── chunks ── lines ── verdicts ── rows ── stage ── final ── report
 //             intake   intake    frame    judge       encode  relieve  finish
+//                                         └──── scan ────┘
 //
+// A scanner takes lines as most good ones are straight from bytes to rows; what it does not take is judged and encoded.
 // A bad line is a value and leaves through `reject`; only the world outside (client, network, Postgres) throws, and then
 // nothing of the batch is kept.
 import { createHash } from 'node:crypto';
@@ -10,12 +12,14 @@ import type { Client } from './access/client.ts';
 import type { Limits } from './config.ts';
 import { type Database, databaseProblem, sqlstate } from './db.ts';
 import { Problem } from './errors.ts';
-import { compileEncoder, type Encode, NEEDS_EXACT } from './lines/encode.ts';
+import { encoderOf, NEEDS_EXACT } from './lines/encode.ts';
 import type { Framing, Lines } from './lines/framing.ts';
 import { JsonFraming } from './lines/json.ts';
 import { isPassed, Judge } from './lines/judge.ts';
 import { NdjsonFraming } from './lines/ndjson.ts';
 import type { RowBuffer } from './lines/rows.ts';
+import { type ScannerOf, scannerOf } from './lines/scan/known.ts';
+import { LineScanner } from './lines/scan/scanner.ts';
 import type { Source } from './load/chunk.ts';
 import type { Destination, Ending } from './load/destination.ts';
 import type { Claim } from './load/idempotency.ts';
@@ -173,11 +177,21 @@ export class Batch {
   readonly #tally: Tally;
   readonly #files: FileRecord[] = [];
   #file: UploadFile | undefined;
+  #scanner: LineScanner | undefined;
   #judge: Judge | undefined;
+  readonly #scannerOf: ScannerOf;
   #linesBefore = 0;
 
-  constructor(rules: Rules, context: Surroundings, tally: Tally, destination: Destination) {
+  /** @param scanners where the scanners come from: no scanner for any version gives the same result, more slowly */
+  constructor(
+    rules: Rules,
+    context: Surroundings,
+    tally: Tally,
+    destination: Destination,
+    scanners: ScannerOf = scannerOf,
+  ) {
     this.#rules = rules;
+    this.#scannerOf = scanners;
     this.#context = context;
     this.#tally = tally;
     this.destination = destination;
@@ -190,6 +204,7 @@ export class Batch {
     this.#linesBefore = this.#tally.received;
     const schema = this.#rules.schema ?? (file.format === 'lines' ? file.schema : null);
     const subjects = this.#rules.client?.subjects ?? null;
+    this.#scanner = new LineScanner({ registry, schema, subjects, limits, scannerOf: this.#scannerOf });
     this.#judge = new Judge({ registry, schema, subjects, limits }, file.format === 'ndjson');
     return file.format === 'lines' ? singly(file.blocks) : framed(file, limits.lineBytes);
   }
@@ -210,6 +225,7 @@ export class Batch {
    * @returns the next one: behind the last, unless rows have become so large that room has to be made first
    */
   judge(lines: Lines, from: number): number {
+    const scanner = this.#scanner!;
     const judge = this.#judge!;
     const tally = this.#tally;
     const source: Source = {
@@ -218,9 +234,19 @@ export class Batch {
       bytes: lines.bytes,
       offset: lines.offset,
     };
-    if (from === 0) judge.open(lines);
+    if (from === 0) {
+      scanner.open(lines);
+      judge.open(lines);
+    }
     for (let index = from; index < lines.count; index++) {
       const batchLine = ++tally.received;
+      const version = scanner.versionOf(index);
+      // The first row of a version is the judge's: to ask for a chunk without a row for it would be to expect one.
+      const isUnderWay = version !== null && tally.passed.has(version.id);
+      if (isUnderWay && scanner.scan(this.destination.chunk(version).rows, batchLine)) {
+        if (this.#pass(version, source, lines, index, batchLine)) return index + 1;
+        continue;
+      }
       const judgement = judge.judge(index);
       if (judgement === 'blank') {
         tally.blank++;
@@ -229,12 +255,10 @@ export class Batch {
         this.#reject(judgement, source, lines, index, batchLine);
       } else {
         const { event, schema } = judgement;
-        const chunk = this.destination.chunk(schema);
-        const fault = this.#encode(event, schema, chunk.rows, index, batchLine);
+        const { rows } = this.destination.chunk(schema);
+        const fault = this.#encode(event, schema, rows, index, batchLine);
         if (fault === undefined) {
-          chunk.add(source, schema, lines.starts[index]!, lines.ends[index]!, batchLine);
-          tally.pass(schema.id, batchLine - this.#linesBefore);
-          if (chunk.rows.length > MOST_ROW_BYTES) return index + 1;
+          if (this.#pass(schema, source, lines, index, batchLine)) return index + 1;
         } else {
           const refusal: Refusal = { code: 'unstorable_value', schema: schema.id, errors: [fault] };
           this.#reject(refusal, source, lines, index, batchLine);
@@ -253,6 +277,14 @@ export class Batch {
     const { parameters, startedAt } = this.#rules;
     const bytes = this.#files.reduce((sum, file) => sum + file.bytes, 0);
     return { files: this.#files, bytes, startedAt, fingerprint: fingerprint(parameters, this.#files) };
+  }
+
+  /** Notes the place of a row just written. @returns whether its chunk is so large that room has to be made */
+  #pass(schema: SchemaVersion, source: Source, lines: Lines, index: number, batchLine: number): boolean {
+    const chunk = this.destination.chunk(schema);
+    chunk.add(source, schema, lines.starts[index]!, lines.ends[index]!, batchLine);
+    this.#tally.pass(schema.id, batchLine - this.#linesBefore);
+    return chunk.rows.length > MOST_ROW_BYTES;
   }
 
   #encode(
@@ -297,17 +329,6 @@ async function* framed({ format, chunks }: ByteFile, lineBytes: number): AsyncGe
 
 async function* singly(blocks: AsyncIterable<Lines>): AsyncGenerator<Iterable<Lines>> {
   for await (const lines of blocks) yield [lines];
-}
-
-const encoders = new WeakMap<SchemaVersion, Encode>();
-
-function encoderOf(schema: SchemaVersion): Encode {
-  let encode = encoders.get(schema);
-  if (encode === undefined) {
-    encode = compileEncoder(schema.plan, schema.shape, schema.version);
-    encoders.set(schema, encode);
-  }
-  return encode;
 }
 
 /** Names and snippets of an event may hold what neither JSON clients nor jsonb can take. */

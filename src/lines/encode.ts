@@ -23,7 +23,7 @@ export function stageColumns(plan: TablePlan): string[] {
 }
 
 /** Bytes of an id that fit into an index page whatever Postgres does with them (limit: 2,704 after compression). */
-const LONGEST_ID = 2_600;
+export const LONGEST_ID = 2_600;
 
 /** What the generated code calls. */
 class Support {
@@ -75,7 +75,7 @@ class Support {
   }
 }
 
-const WRITERS: Record<Column['type'], keyof RowBuffer> = {
+export const WRITERS: Record<Column['type'], keyof RowBuffer> = {
   bigint: 'bigint',
   'double precision': 'double',
   boolean: 'boolean',
@@ -104,6 +104,24 @@ export function compileEncoder(plan: TablePlan, shape: ObjectShape, version: str
     return undefined;`;
   const build = new Function('support', 'version', `return (event, rows, line) => {${source}};`);
   return build(new Support(plan, shape), Buffer.from(version));
+}
+
+const encoders = new WeakMap<Encodable, Encode>();
+
+interface Encodable {
+  plan: TablePlan;
+  shape: ObjectShape;
+  version: string;
+}
+
+/** The encoder of a schema version, generated when it is first needed. */
+export function encoderOf(schema: Encodable): Encode {
+  let encode = encoders.get(schema);
+  if (encode === undefined) {
+    encode = compileEncoder(schema.plan, schema.shape, schema.version);
+    encoders.set(schema, encode);
+  }
+  return encode;
 }
 
 interface Reading {

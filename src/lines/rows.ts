@@ -104,6 +104,27 @@ export class RowBuffer {
     this.#ends[this.#rows++] = this.#length;
   }
 
+  /** Makes room for `most` bytes, and says where the next one goes: for code that writes a row's bytes itself. */
+  room(most: number): number {
+    this.#reserve(most);
+    return this.#length;
+  }
+
+  /** The buffer after {@link room}, valid until anything else is written. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Over {@link bytes}. */
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** Takes what was written into the room, up to `position`, for a part of the row. */
+  advance(position: number): void {
+    this.#length = position;
+  }
+
   /** Copies a row of another buffer. */
   append(other: RowBuffer, row: number): void {
     const start = row === 0 ? HEADER.length : other.#ends[row - 1]!;

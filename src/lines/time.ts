@@ -16,7 +16,7 @@ export interface Instant {
 }
 
 /** Days of the proleptic Gregorian calendar since 2000-01-01 (H. Hinnant, "chrono-compatible date algorithms"). */
-function daysSince2000(year: number, month: number, day: number): number {
+export function daysSince2000(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;
@@ -32,9 +32,9 @@ function twoDigits(text: string, at: number): number {
   return tens >= 0 && tens < 10 && ones >= 0 && ones < 10 ? tens * 10 + ones : Number.NaN;
 }
 
-const DAYS_OF_MONTH = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+export const DAYS_OF_MONTH = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-function isLeap(year: number): boolean {
+export function isLeap(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
@@ -104,7 +104,7 @@ export function parseTimestamp(text: string, into: Instant): string | undefined 
   return undefined;
 }
 
-function roundHalfEven(value: number): number {
+export function roundHalfEven(value: number): number {
   const down = Math.floor(value);
   const rest = value - down;
   if (rest !== 0.5) return Math.round(value);

@@ -6,6 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { LRUCache } from 'lru-cache';
 import type { LineError } from '../model.ts';
 import type { Bundle } from './bundle.ts';
+import type { SchemaObject } from './dialect.ts';
 import { SchemaFolderError } from './faults.ts';
 import { FORMATS } from './formats.ts';
 import { schemaPattern } from './pattern.ts';
@@ -120,6 +121,17 @@ export class Validator {
       throw new SchemaFolderError('in use', [{ file: this.#file, place: '', reason }]);
     }
   }
+}
+
+/**
+ * The verdict on a value inside an event, by the subschema of a bundle that is about it.
+ * @param part holds no reference to the whole schema (`#`), for it becomes the whole
+ */
+export function compilePart({ schema, draft }: Bundle, part: SchemaObject): (value: unknown) => boolean {
+  const ajv = draft === 'draft-07' ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
+  const definitions = typeof schema === 'boolean' || schema.$defs === undefined ? {} : { $defs: schema.$defs };
+  const validate = ajv.compile({ ...part, ...definitions });
+  return (value) => validate(value);
 }
 
 function errorsOf(validate: ValidateFunction, event: unknown): ErrorObject[] | undefined {

@@ -1,5 +1,5 @@
 // Opens schemas without a folder on disk, for tests that need very many.
-import { bundle } from '../../src/schema/bundle.ts';
+import { type Bundle, bundle } from '../../src/schema/bundle.ts';
 import { type Planned, planTable } from '../../src/schema/columns.ts';
 import { Validator, ValidatorCache } from '../../src/schema/compile.ts';
 import { type Fault, Findings } from '../../src/schema/faults.ts';
@@ -9,6 +9,8 @@ import { endlessSchema, reachOf } from '../../src/schema/reach.ts';
 
 export interface Opened {
   validators: Validator[];
+  /** What ajv compiles, for each version. */
+  bundles: (() => Bundle)[];
   planned: Planned;
   warnings: Fault[];
   faults: Fault[];
@@ -28,14 +30,13 @@ export function openVersions(...versions: unknown[]): Opened | null {
   const reaches = documents.map((document) => reachOf(document!.root, document!.draft, links));
   if (reaches.some((reach, at) => endlessSchema(reach, documents[at]!.draft, links))) return null;
   const cache = new ValidatorCache();
-  const validators = documents.map((document) => {
-    return new Validator(document!.file, () => bundle(document!.root, document!.draft, links), cache);
-  });
+  const bundles = documents.map((document) => () => bundle(document!.root, document!.draft, links));
+  const validators = documents.map((document, at) => new Validator(document!.file, bundles[at]!, cache));
   const inputs = documents.map((document, at) => ({
     file: document!.file,
     root: document!.root,
     schemas: reaches[at]!.schemas,
   }));
   const planned = planTable('subject', inputs, links, findings);
-  return { validators, planned, warnings: findings.warnings, faults: findings.faults };
+  return { validators, bundles, planned, warnings: findings.warnings, faults: findings.faults };
 }
