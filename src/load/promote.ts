@@ -4,6 +4,8 @@ import { stageColumns } from '../lines/encode.ts';
 import type { TablePlan } from '../model.ts';
 import { subjectOf } from '../schema/names.ts';
 import { quote } from '../sql.ts';
+import type { Chunk } from './chunk.ts';
+import { copyRows } from './copy.ts';
 import type { StageTable } from './stage.ts';
 
 /** What is the same for all rows of a batch. */
@@ -12,15 +14,19 @@ export interface BatchConstants {
   receivedAt: Date;
 }
 
+/** Some rows of a stage: by the line numbers of the batch, both inclusive, or those behind a place in the table. */
+export type Part = { from: number; to: number } | { behind: string; upTo?: string };
+
 /**
  * Copies the stage's rows into final.
- * @param lines restricts it to these line numbers of the batch, both inclusive
+ * @param part restricts it to some of them
+ * @returns how many rows final has got
  */
 export async function promoteTable(
   connection: Connection,
   stage: StageTable,
   batch: BatchConstants,
-  lines?: { from: number; to: number },
+  part?: Part,
 ): Promise<number> {
   const { plan, name } = stage;
   const columns = stageColumns(plan).map(quote).join(', ');
@@ -31,11 +37,44 @@ export async function promoteTable(
   const { rowCount } = await connection.query(
     `INSERT INTO events.${quote(plan.table)} (${columns}, _batch_id, _received_at)
      SELECT ${columns}, $1::uuid, $2::timestamptz FROM ${name}
-     ${lines === undefined ? '' : `WHERE _line BETWEEN ${lines.from} AND ${lines.to}`}
+     ${part === undefined ? '' : `WHERE ${condition(part)}`}
      ${uniquely[0]} ${uniquely[1]}`,
     [batch.id, batch.receivedAt],
   );
   return rowCount ?? 0;
+}
+
+function condition(part: Part): string {
+  if ('from' in part) return `_line BETWEEN ${part.from} AND ${part.to}`;
+  const { behind, upTo } = part;
+  return `ctid > '${behind}'${upTo === undefined ? '' : ` AND ctid <= '${upTo}'`}`;
+}
+
+/**
+ * Copies rows in memory to where they are to stay, without a stage in between: into final, or to the held batches.
+ * @throws {Error} if Postgres counted another number of rows than were sent
+ */
+export async function copyToFinal(
+  connection: Connection,
+  chunk: Chunk,
+  batch: BatchConstants,
+  schema: 'events' | 'stage',
+): Promise<number> {
+  const { plan, rows } = chunk;
+  const columns = [...stageColumns(plan), '_batch_id', '_received_at'];
+  const data = rows.copyDataWith(provenance(batch), 2);
+  await copyRows(connection, `${schema}.${quote(plan.table)}`, columns, data, rows.rows);
+  return rows.rows;
+}
+
+/** `_batch_id` and `_received_at` in the format of binary COPY: a uuid, and microseconds since 2000-01-01 UTC. */
+function provenance({ id, receivedAt }: BatchConstants): Buffer {
+  const fields = Buffer.alloc(4 + 16 + 4 + 8);
+  fields.writeInt32BE(16, 0);
+  fields.write(id.replaceAll('-', ''), 4, 'hex');
+  fields.writeInt32BE(8, 20);
+  fields.writeBigInt64BE(BigInt(receivedAt.getTime() - Date.UTC(2000, 0, 1)) * 1_000n, 24);
+  return fields;
 }
 
 /** Copies the stage's rows to where held batches wait: a logged table, which survives a crash of Postgres. */
