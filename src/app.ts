@@ -22,6 +22,7 @@ import { rejectionRoutes } from './routes/rejections.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { settleRoutes } from './routes/settle.ts';
 import type { Service } from './service.ts';
+import { Singles } from './singles.ts';
 
 /** Builds the HTTP server; it does not listen yet. */
 export async function buildServer(app: Service, log: Logger): Promise<FastifyInstance> {
@@ -79,7 +80,7 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
   const admission = new Admission(app.config.limits.batches);
-  eventRoutes(server, app, admission);
+  eventRoutes(server, app, admission, singlesOf(app));
   batchRoutes(server, app);
   settleRoutes(server, app);
   reconciliationRoutes(server, app);
@@ -89,6 +90,11 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   healthRoutes(server, app);
   await docsRoutes(server);
   return server;
+}
+
+function singlesOf({ config, db, presence, sweeper }: Service): Singles {
+  const onLost = (batchId: string) => sweeper.add(batchId);
+  return new Singles({ db, limits: config.limits, process: presence.process, onLost });
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -285,7 +285,8 @@ async function* singly(blocks: AsyncIterable<Lines>): AsyncGenerator<Iterable<Li
 
 const encoders = new WeakMap<SchemaVersion, Encode>();
 
-function encoderOf(schema: SchemaVersion): Encode {
+/** The encoder of a schema version, generated when it is first asked for. */
+export function encoderOf(schema: SchemaVersion): Encode {
   let encode = encoders.get(schema);
   if (encode === undefined) {
     encode = compileEncoder(schema.plan, schema.shape, schema.version);

@@ -9,18 +9,25 @@ import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
 import type { Admission } from '../intake/admission.ts';
 import { uploadFiles } from '../intake/body.ts';
 import { decidingParameters, readIdempotencyKey, readOptions, type UploadOptions } from '../intake/options.ts';
+import { fileOf, mayBeSingle, readSmall } from '../intake/small.ts';
 import { claimKey } from '../load/idempotency.ts';
 import { readAnswer, type StoredAnswer } from '../load/record.ts';
 import type { Report } from '../model.ts';
 import { withDetail } from '../report/build.ts';
 import { fullReport } from '../report/full.ts';
 import type { Service } from '../service.ts';
+import type { Singles } from '../singles.ts';
 
-export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission): void {
-  server.post('/v1/events', (request, reply) => admission.during(() => takeUpload(app, request, reply)));
+export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission, singles: Singles): void {
+  server.post('/v1/events', (request, reply) => admission.during(() => takeUpload(app, singles, request, reply)));
 }
 
-async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function takeUpload(
+  app: Service,
+  singles: Singles,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const startedAt = performance.now();
   const { db, config, presence, sweeper } = app;
   // The batch keeps these schemas, whatever is reloaded while it is under way.
@@ -65,6 +72,16 @@ async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyR
     }
   }
   const { limits } = config;
+  if (mayBeSingle(request, options) && claim === null) {
+    const body = await readSmall(request.raw, limits.idleMs);
+    const answer =
+      body.error === undefined && singles.take(Buffer.concat(body.chunks), schema, registry, null, startedAt);
+    if (answer) {
+      const single = await answer;
+      return send(app, reply, single, options, single.batchId);
+    }
+    upload.files = fileOf(body);
+  }
   const onLost = (id: string) => sweeper.add(id);
   const stored = await ingest(upload, { db, registry, limits, process: presence.process, onLost });
   request.log.info({ batch_id: batchId, status: stored.status }, 'batch finished');
