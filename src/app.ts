@@ -29,6 +29,7 @@ import { rejectionRoutes } from './routes/rejections.ts';
 import { schemaRoutes } from './routes/schemas.ts';
 import { settleRoutes } from './routes/settle.ts';
 import type { Service } from './service.ts';
+import { Singles } from './singles.ts';
 
 /** Builds the HTTP server; it does not listen yet. */
 export async function buildServer(app: Service, log: Logger): Promise<FastifyInstance> {
@@ -96,7 +97,7 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   hideBatches(server, app.db);
 
   const admission = new Admission(app.config.limits.batches);
-  eventRoutes(server, app, admission);
+  eventRoutes(server, app, admission, singlesOf(app));
   batchRoutes(server, app);
   settleRoutes(server, app);
   reconciliationRoutes(server, app);
@@ -114,6 +115,11 @@ function unreadable(code: string | undefined): Problem {
   if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers_too_large', detail);
   if (code !== 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('bad_request', detail);
   return new Problem('body_timeout', 'The headers of the request did not come to an end in time');
+}
+
+function singlesOf({ config, db, presence, sweeper }: Service): Singles {
+  const onLost = (batchId: string) => sweeper.add(batchId);
+  return new Singles({ db, limits: config.limits, process: presence.process, onLost });
 }
 
 function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -31,6 +31,7 @@ const SQLSTATE = {
   queryCanceled: '57014',
   diskFull: '53100',
   undefinedTable: '42P01',
+  featureNotSupported: '0A000',
 } as const;
 
 export const UNIQUE_VIOLATION = '23505';
@@ -172,6 +173,11 @@ export function sqlstate(error: unknown): string | undefined {
 export function isRetryable(error: unknown): boolean {
   const state = sqlstate(error);
   return state === SQLSTATE.serializationFailure || state === SQLSTATE.deadlockDetected;
+}
+
+/** True where Postgres does not do this at all, as COPY into a table with row level security. */
+export function isUnsupported(error: unknown): boolean {
+  return sqlstate(error) === SQLSTATE.featureNotSupported;
 }
 
 /**

@@ -56,7 +56,7 @@ async function* wholeBody(raw: IncomingMessage, limits: Limits): AsyncGenerator<
 }
 
 /** Gzip bytes without the header that says so would be one rejection a line. */
-async function* undeclaredGzip(chunks: Chunks): AsyncGenerator<Buffer> {
+export async function* undeclaredGzip(chunks: Chunks): AsyncGenerator<Buffer> {
   let isFirst = true;
   for await (const chunk of chunks) {
     if (isFirst && isGzip(chunk)) {

@@ -67,6 +67,29 @@ export class RowBuffer {
     return this.#bytes.subarray(0, end + TRAILER.length);
   }
 
+  /**
+   * A whole COPY stream of all rows, each with further fields behind its own.
+   * @param tail those fields, in the format of binary COPY
+   * @param fields how many they are
+   */
+  copyDataWith(tail: Uint8Array, fields: number): Buffer {
+    const size = this.#length + this.#rows * tail.length + TRAILER.length;
+    const data = Buffer.allocUnsafeSlow(size);
+    let at = HEADER.copy(data);
+    let start = HEADER.length;
+    for (let row = 0; row < this.#rows; row++) {
+      const end = this.#ends[row]!;
+      this.#bytes.copy(data, at, start, end);
+      data.writeInt16BE(this.#view.getInt16(start) + fields, at);
+      at += end - start;
+      data.set(tail, at);
+      at += tail.length;
+      start = end;
+    }
+    TRAILER.copy(data, at);
+    return data;
+  }
+
   /** The {@link fingerprint} of each of the rows `from..to`, one behind the other. */
   fingerprints(from = 0, to = this.#rows): Buffer {
     const prints = Buffer.allocUnsafeSlow((to - from) * FINGERPRINT_BYTES);

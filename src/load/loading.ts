@@ -8,6 +8,7 @@ import {
   isDataError,
   isRetryable,
   isTableMissing,
+  isUnsupported,
   pauseBefore,
   retried,
   transact,
@@ -20,13 +21,14 @@ import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
 import { subjectOf } from '../schema/names.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
+import { Ahead, type Promoted } from './ahead.ts';
 import { Chunk, type LinePlace } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
 import { correctDigest } from './digests.ts';
 import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
 import { inspect } from './inspect.ts';
 import { LineRecords } from './line-records.ts';
-import { type BatchConstants, holdTable, promoteTable, recordDuplicates } from './promote.ts';
+import { type BatchConstants, copyToFinal, holdTable, promoteTable, recordDuplicates } from './promote.ts';
 import { forgetBatch, readAnswer, recordFinished, recordReceiving, type StoredAnswer, takenForDead } from './record.ts';
 import type { Replayed } from './replayed.ts';
 import { forgetRows } from './row-digests.ts';
@@ -79,6 +81,7 @@ export class Loading implements Destination {
   readonly #tally: Tally;
   readonly #options: LoadingOptions;
   readonly #batch: BatchConstants;
+  readonly #ahead: Ahead | undefined;
   readonly #staging: Staging;
   readonly #records: LineRecords;
   /** Results of the checks that reject lines, by table, once they have run. */
@@ -94,7 +97,8 @@ export class Loading implements Destination {
     this.#tally = tally;
     this.#options = options;
     this.#batch = { id: options.batchId, receivedAt: options.receivedAt };
-    this.#staging = new Staging(db, options.batchId, !options.dryRun);
+    this.#ahead = options.dryRun ? undefined : new Ahead(db, this.#batch);
+    this.#staging = new Staging(db, options.batchId, !options.dryRun, this.#ahead);
     this.#records = new LineRecords(options.batchId, !options.dryRun);
   }
 
@@ -150,7 +154,8 @@ export class Loading implements Destination {
         return answer;
       } catch (error) {
         if (this.#isSifting || tries === TRIES) throw error;
-        if (isDataError(error)) await this.#refuseRows(error as Error);
+        if (isUnsupported(error) && this.#staging.mayBeDirect) this.#staging.mayBeDirect = false;
+        else if (isDataError(error)) await this.#refuseRows(error as Error);
         else if (this.#isInDoubt && databaseProblem(error) !== undefined) return this.#settleDoubt(error);
         else if (this.#isRecorded && isTableMissing(error)) throw takenForDead();
         else if (isRetryable(error)) await pauseBefore(tries + 1);
@@ -175,21 +180,46 @@ export class Loading implements Destination {
     this.#isInDoubt = false;
     const { dryRun } = this.#options;
     const isKept = this.abortReason === undefined;
+    if (!isKept) await this.#ahead?.giveUp();
+    const taken = await this.#finishAhead(ending, completes);
+    if (taken !== undefined) return taken;
     const answer = await borrow(this.#db, async (connection) => {
       const stages = isKept ? await this.#staging.open(connection) : [];
       await connection.query('BEGIN');
       const outcome = isKept ? await this.#settleRows(connection, stages) : NOTHING;
-      const report = this.#report(ending, outcome);
-      const stored = { report: JSON.stringify(report), status: httpStatus(report) };
-      if (!dryRun) await this.#recordEnd(connection, report, stored, ending, completes);
-      this.#isInDoubt = !dryRun;
-      faultPoint('before-commit');
-      await connection.query(dryRun ? 'ROLLBACK' : 'COMMIT');
-      faultPoint('after-commit');
-      return stored;
+      return this.#commit(connection, ending, completes, outcome);
     });
     if (dryRun && this.#isRecorded) await transact(this.#db, (connection) => this.#leaveNothing(connection));
     return answer;
+  }
+
+  /** Ends the batch in the transaction that has begun to promote it; undefined where that cannot be. */
+  async #finishAhead(ending: Ending, completes: boolean): Promise<StoredAnswer | undefined> {
+    try {
+      return await this.#ahead?.finish(async (connection, promoted) => {
+        const outcome = await this.#settleRows(connection, await this.#staging.openWithin(connection), promoted);
+        if (!outcome.isHeld) return this.#commit(connection, ending, completes, outcome);
+        // Some rows are in final already: the batch is held from its beginning.
+        await connection.query('ROLLBACK');
+        return undefined;
+      });
+    } catch (error) {
+      // Its connection may have been lost long ago, and only be missed now.
+      if (this.#isInDoubt || databaseProblem(error)?.code !== 'database_unavailable') throw error;
+      return undefined;
+    }
+  }
+
+  async #commit(connection: Connection, ending: Ending, completes: boolean, outcome: Outcome): Promise<StoredAnswer> {
+    const { dryRun } = this.#options;
+    const report = this.#report(ending, outcome);
+    const stored = { report: JSON.stringify(report), status: httpStatus(report) };
+    if (!dryRun) await this.#recordEnd(connection, report, stored, ending, completes);
+    this.#isInDoubt = !dryRun;
+    faultPoint('before-commit');
+    await connection.query(dryRun ? 'ROLLBACK' : 'COMMIT');
+    faultPoint('after-commit');
+    return stored;
   }
 
   #abortWhere(isWhole: boolean): void {
@@ -205,8 +235,15 @@ export class Loading implements Destination {
     }
   }
 
-  /** Checks what is staged, and promotes or holds it. */
-  async #settleRows(connection: Connection, stages: readonly StageTable[]): Promise<Outcome> {
+  /**
+   * Checks what is staged, and promotes or holds it.
+   * @param promoted what of the stages is in final already
+   */
+  async #settleRows(
+    connection: Connection,
+    stages: readonly StageTable[],
+    promoted: ReadonlyMap<string, Promoted> = new Map(),
+  ): Promise<Outcome> {
     const staged = await this.#staging.copyRest(connection, stages);
     faultPoint('after-stage');
     const checks: CheckResult[] = [];
@@ -220,12 +257,16 @@ export class Loading implements Destination {
     const isHeld = expected > 0 && checks.some(({ status }) => status === 'failed');
     const duplicates = new Map<string, number>();
     let observed = 0;
+    if (isHeld && promoted.size > 0) return { checks, isHeld, duplicates };
     for (const stage of stages) {
       const rows = staged.get(stage.plan.table)!;
       if (rows === 0) continue;
       observed += isHeld
         ? await holdTable(connection, stage, this.#batch)
-        : await this.#promote(connection, stage, rows, duplicates);
+        : await this.#promote(connection, stage, rows, duplicates, promoted.get(stage.plan.table));
+    }
+    for (const chunk of this.#staging.direct) {
+      observed += await copyToFinal(connection, chunk, this.#batch, isHeld ? 'stage' : 'events');
     }
     if (observed !== expected) throw lostRows(expected, observed);
     return {
@@ -240,8 +281,9 @@ export class Loading implements Destination {
     stage: StageTable,
     staged: number,
     duplicates: Map<string, number>,
+    promoted: Promoted | undefined,
   ): Promise<number> {
-    let rows = await promoteTable(connection, stage, this.#batch);
+    let rows = (promoted?.rows ?? 0) + (await promoteTable(connection, stage, this.#batch, promoted));
     if (rows === staged || !stage.plan.columns.some((column) => column.id)) return rows;
     for (const [schema, count] of await recordDuplicates(connection, stage, this.#batch)) {
       duplicates.set(schema, count);

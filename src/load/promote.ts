@@ -4,6 +4,8 @@ import { stageColumns } from '../lines/encode.ts';
 import type { TablePlan } from '../model.ts';
 import { subjectOf } from '../schema/names.ts';
 import { quote } from '../sql.ts';
+import type { Chunk } from './chunk.ts';
+import { copyRows } from './copy.ts';
 import type { StageTable } from './stage.ts';
 
 /** What is the same for all rows of a batch. */
@@ -12,9 +14,25 @@ export interface BatchConstants {
   receivedAt: Date;
 }
 
-/** Copies the stage's rows into final. */
-export async function promoteTable(connection: Connection, stage: StageTable, batch: BatchConstants): Promise<number> {
-  const sql = promotion(stage.plan, stage.name, { id: '$1::uuid', receivedAt: '$2::timestamptz', where: '' });
+/** The rows of a stage that are behind a place in the table. */
+export interface Behind {
+  behind: string;
+  upTo?: string;
+}
+
+/**
+ * Copies the stage's rows into final.
+ * @param part restricts it to some of them
+ * @returns how many rows final has got
+ */
+export async function promoteTable(
+  connection: Connection,
+  stage: StageTable,
+  batch: BatchConstants,
+  part?: Behind,
+): Promise<number> {
+  const where = part === undefined ? '' : `WHERE ${condition(part)}`;
+  const sql = promotion(stage.plan, stage.name, { id: '$1::uuid', receivedAt: '$2::timestamptz', where });
   const { rowCount } = await connection.query(sql, [batch.id, batch.receivedAt]);
   return rowCount ?? 0;
 }
@@ -36,6 +54,37 @@ export function promotion(
     id === undefined ? '' : `ORDER BY ${quote(id.name)}, _line ON CONFLICT (${quote(id.name)}) DO NOTHING`;
   return `INSERT INTO events.${quote(plan.table)} (${columns}, _batch_id, _received_at)
     SELECT ${columns}, ${terms.id}, ${terms.receivedAt} FROM ${source} ${terms.where} ${uniquely}`;
+}
+
+function condition({ behind, upTo }: Behind): string {
+  return `ctid > '${behind}'${upTo === undefined ? '' : ` AND ctid <= '${upTo}'`}`;
+}
+
+/**
+ * Copies rows in memory to where they are to stay, without a stage in between: into final, or to the held batches.
+ * @throws {Error} if Postgres counted another number of rows than were sent
+ */
+export async function copyToFinal(
+  connection: Connection,
+  chunk: Chunk,
+  batch: BatchConstants,
+  schema: 'events' | 'stage',
+): Promise<number> {
+  const { plan, rows } = chunk;
+  const columns = [...stageColumns(plan), '_batch_id', '_received_at'];
+  const data = rows.copyDataWith(provenance(batch), 2);
+  await copyRows(connection, `${schema}.${quote(plan.table)}`, columns, data, rows.rows);
+  return rows.rows;
+}
+
+/** `_batch_id` and `_received_at` in the format of binary COPY: a uuid, and microseconds since 2000-01-01 UTC. */
+function provenance({ id, receivedAt }: BatchConstants): Buffer {
+  const fields = Buffer.alloc(4 + 16 + 4 + 8);
+  fields.writeInt32BE(16, 0);
+  fields.write(id.replaceAll('-', ''), 4, 'hex');
+  fields.writeInt32BE(8, 20);
+  fields.writeBigInt64BE(BigInt(receivedAt.getTime() - Date.UTC(2000, 0, 1)) * 1_000n, 24);
+  return fields;
 }
 
 /** Copies the stage's rows to where held batches wait: a logged table, which survives a crash of Postgres. */

@@ -1,5 +1,5 @@
 // What the service remembers of a batch: one function, one statement on the system tables.
-import type { Connection } from '../db.ts';
+import type { Connection, Database } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { RowBuffer } from '../lines/rows.ts';
 import type { Rejection, Report } from '../model.ts';
@@ -134,6 +134,16 @@ export async function readAnswer(connection: Connection, batchId: string): Promi
     [batchId],
   );
   return rows[0];
+}
+
+/** The lines of a batch that turned out to be duplicates. */
+export async function duplicateLines(db: Database, batchId: string): Promise<Set<number>> {
+  const { rows } = await db.raw<{ rows: { line: number }[] }>(
+    `SELECT generate_series(first_line, last_line) AS line FROM sluice.line_runs
+     WHERE batch_id = ? AND verdict = 'duplicate'`,
+    [batchId],
+  );
+  return new Set(rows.map(({ line }) => line));
 }
 
 export interface StoredAnswer {

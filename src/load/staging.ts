@@ -4,7 +4,9 @@ import { borrow, type Connection, type Database, isDataError, transact } from '.
 import type { Check } from '../expectations/check.ts';
 import type { Suite } from '../expectations/suite.ts';
 import { faultPoint } from '../fault-point.ts';
+import type { TablePlan } from '../model.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
+import type { Ahead } from './ahead.ts';
 import { type Chunk, chunkFor, type LinePlace } from './chunk.ts';
 import { copyChunk } from './copy.ts';
 import { copyLineBytes, createLineBytes } from './line-bytes.ts';
@@ -34,19 +36,26 @@ export class Staging {
   readonly digests: RowDigests;
   /** Whether rows were removed that are recorded in the digests. */
   hasRemoved = false;
+  /** Unset where a table takes no COPY: one with row level security. */
+  mayBeDirect = true;
   readonly #db: Database;
   readonly #keepsDigests: boolean;
   /** Tables of which lines may still be rejected once they are in the stage: their bytes are kept. */
   readonly #keepsBytes = new Set<string>();
   readonly #share = new Share();
+  readonly #ahead: Ahead | undefined;
   #lineBytes: string | undefined;
   #copying: Promise<void> = Promise.resolve();
 
-  /** @param keepsDigests whether the rows are to be recorded: not those of a dry run */
-  constructor(db: Database, batchId: string, keepsDigests: boolean) {
+  /**
+   * @param keepsDigests whether the rows are to be recorded: not those of a dry run
+   * @param ahead told of what is in the stages; undefined for a dry run
+   */
+  constructor(db: Database, batchId: string, keepsDigests: boolean, ahead: Ahead | undefined) {
     this.#db = db;
     this.batchId = batchId;
     this.#keepsDigests = keepsDigests;
+    this.#ahead = ahead;
     this.digests = new RowDigests(batchId);
   }
 
@@ -107,13 +116,20 @@ export class Staging {
     return [...this.suites.keys()].some((table) => this.#mayReject(table));
   }
 
-  /** Stages for all tables, in one order for all batches, so that no two wait for each other. Outside a transaction. */
+  /**
+   * Stages for all tables that need one, in one order for all batches, so that no two wait for each other. Outside of a
+   * transaction.
+   */
   async open(connection: Connection): Promise<StageTable[]> {
-    const plans = new Map([...this.chunks].map(([table, { plan }]) => [table, plan]));
-    for (const [table, { schema }] of this.suites) plans.set(table, schema.plan);
+    const plans = this.#withStage();
     await forgetTemporaryStages(connection, plans.size);
+    return this.openWithin(connection);
+  }
+
+  /** As {@link open}, in a transaction that never returns its connection after a failure. */
+  async openWithin(connection: Connection): Promise<StageTable[]> {
     const stages = new Map(this.stages);
-    for (const [table, plan] of plans) {
+    for (const [table, plan] of this.#withStage()) {
       if (!stages.has(table)) stages.set(table, await temporaryStage(connection, plan));
     }
     return [...stages.values()].sort((a, b) => (a.plan.table < b.plan.table ? -1 : 1));
@@ -124,10 +140,30 @@ export class Staging {
     const staged = new Map<string, number>();
     for (const { plan, name, rows } of stages) {
       const chunk = this.chunks.get(plan.table);
-      if (chunk !== undefined && chunk.rows.rows > 0) await copyChunk(connection, name, chunk);
-      staged.set(plan.table, rows + (chunk?.rows.rows ?? 0));
+      const rest = chunk === undefined || this.#isDirect(chunk) ? 0 : chunk.rows.rows;
+      if (rest > 0) await copyChunk(connection, name, chunk!);
+      staged.set(plan.table, rows + rest);
     }
     return staged;
+  }
+
+  /** Rows in memory that nothing has to be looked up for on their way: they need no stage. In the order of tables. */
+  get direct(): Chunk[] {
+    const chunks = [...this.chunks.values()].filter((chunk) => chunk.rows.rows > 0 && this.#isDirect(chunk));
+    return chunks.sort((a, b) => (a.plan.table < b.plan.table ? -1 : 1));
+  }
+
+  /** Tables that are to have a stage, besides those that have one. */
+  #withStage(): Map<string, TablePlan> {
+    const plans = new Map<string, TablePlan>();
+    for (const [table, chunk] of this.chunks) if (!this.#isDirect(chunk)) plans.set(table, chunk.plan);
+    for (const [table, { schema }] of this.suites) plans.set(table, schema.plan);
+    return plans;
+  }
+
+  /** No check looks at them, and no id has to be compared with those that are there. */
+  #isDirect({ plan }: Chunk): boolean {
+    return this.mayBeDirect && !this.suites.has(plan.table) && !plan.columns.some(({ id }) => id);
   }
 
   /** The checks of a table that reject lines, or all others. */
@@ -186,7 +222,13 @@ export class Staging {
       await this.#copy(copied, stage);
     }
     stage.rows += copied.rows.rows;
+    if (this.#mayGoAhead(chunk)) this.#ahead?.advance(stage);
     faultPoint('mid-upload');
+  }
+
+  /** Rows that nothing takes out again. Ids would keep other batches with the same ones waiting. */
+  #mayGoAhead({ plan }: Chunk): boolean {
+    return !this.#keepsBytes.has(plan.table) && !plan.columns.some(({ id }) => id);
   }
 
   async #createStage({ plan }: Chunk): Promise<StageTable> {

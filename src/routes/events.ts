@@ -10,20 +10,27 @@ import { fingerprintOf, ingest, type Upload } from '../ingest.ts';
 import type { Admission } from '../intake/admission.ts';
 import { uploadFiles } from '../intake/body.ts';
 import { decidingParameters, readIdempotencyKey, readOptions, type UploadOptions } from '../intake/options.ts';
+import { fileOf, mayBeSingle, readAtOnce } from '../intake/small.ts';
 import { claimKey, keyOf } from '../load/idempotency.ts';
 import { readAnswer, type StoredAnswer } from '../load/record.ts';
 import type { Report } from '../model.ts';
 import { withDetail } from '../report/build.ts';
 import { fullReport } from '../report/full.ts';
 import type { Service } from '../service.ts';
+import type { Singles } from '../singles.ts';
 
-export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission): void {
+export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission, singles: Singles): void {
   server.post('/v1/events', { config: { scope: 'ingest' } }, (request, reply) =>
-    admission.during(request, () => takeUpload(app, request, reply)),
+    admission.during(request, () => takeUpload(app, singles, request, reply)),
   );
 }
 
-async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function takeUpload(
+  app: Service,
+  singles: Singles,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const startedAt = performance.now();
   const { db, config, presence, sweeper } = app;
   // The batch keeps these schemas, whatever is reloaded while it is under way.
@@ -75,6 +82,15 @@ async function takeUpload(app: Service, request: FastifyRequest, reply: FastifyR
     }
   }
   const { limits } = config;
+  if (mayBeSingle(request, options) && claim === null) {
+    const body = await readAtOnce(request.raw, limits);
+    const answer = body && singles.take(body, schema, registry, request.client, startedAt);
+    if (answer !== undefined) {
+      const single = await answer;
+      return send(app, reply, single, options, single.batchId);
+    }
+    if (body !== undefined) upload.files = fileOf(body);
+  }
   const onLost = (id: string) => sweeper.add(id);
   const stored = await ingest(upload, { db, registry, limits, process: presence.process, onLost });
   request.log.info({ batch_id: batchId, status: stored.status }, 'batch finished');
