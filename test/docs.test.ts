@@ -16,7 +16,7 @@ t.test('every test that the threat model names is there', async (t) => {
     const [, file, title] = /`(test\/[\w./-]+\.test\.ts)`: (.+?) \|$/.exec(row) ?? [];
     t.ok(title, row);
     if (title === undefined || !t.ok(existsSync(`${ROOT}${file}`), `${file} exists`)) continue;
-    const titles = [...read(file!).matchAll(/\bt\.test\(\s*(['"`])(.+?)\1,/g)].map(([, , each]) => each);
+    const titles = [...read(file!).matchAll(/\b(?:t\.test|hostile)\(\s*(['"`])(.+?)\1,/g)].map(([, , each]) => each);
     t.ok(titles.includes(title), `${file} has the test: ${title}`);
   }
   for (let risk = 1; risk <= 10; risk++) t.match(text, `| [API${risk}](https://owasp.org/API-Security/`);
