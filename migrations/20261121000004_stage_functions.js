@@ -44,7 +44,7 @@ export async function up(knex) {
         RAISE EXCEPTION 'there is no table events.%', quote_ident(final) USING ERRCODE = 'undefined_table';
       END IF;
       -- Check constraints that somebody put on final hold in the stage too: there they cost a line, in final the batch.
-      EXECUTE format('CREATE UNLOGGED TABLE stage.%I (LIKE events.%I INCLUDING CONSTRAINTS)
+      EXECUTE format('CREATE UNLOGGED TABLE stage.%I (LIKE events.%I INCLUDING CONSTRAINTS INCLUDING DEFAULTS)
         WITH (autovacuum_enabled = false)', name, final);
       -- What is the same for a whole batch is added on the way to final.
       EXECUTE format('ALTER TABLE stage.%I ALTER COLUMN _batch_id DROP NOT NULL,
@@ -79,7 +79,7 @@ export async function up(knex) {
       END LOOP;
     END $$;
 
-    CREATE OR REPLACE FUNCTION sluice.drop_orphaned_stages() RETURNS void ${DEFINER} AS $$
+    CREATE OR REPLACE FUNCTION sluice.drop_orphaned_stages() RETURNS void ${DEFINER} SET lock_timeout = '500ms' AS $$
     DECLARE name text;
     BEGIN
       FOR name IN
@@ -89,7 +89,11 @@ export async function up(knex) {
             SELECT FROM sluice.batches WHERE id = substr(tablename, 2, 32)::uuid AND status = 'receiving')
         ORDER BY tablename
       LOOP
-        EXECUTE format('DROP TABLE IF EXISTS stage.%I', name);
+        -- A backend whose client has vanished may still be in the middle of a COPY into it.
+        BEGIN
+          EXECUTE format('DROP TABLE IF EXISTS stage.%I', name);
+        EXCEPTION WHEN lock_not_available THEN NULL;
+        END;
       END LOOP;
     END $$;
 

@@ -12,7 +12,7 @@ const FAILING_SHARE = 0.25;
 /** The end comes this share of {@link FAILING_MS} before the time is over: it must not be somebody else's SIGKILL. */
 const MARGIN = 0.2;
 /** A signal that comes so soon after the first is the same: npm passes on a ctrl-C that has reached everybody already. */
-const SAME_MS = 1_000;
+const SAME_MS = 250;
 
 export class Draining {
   readonly #link: Link;

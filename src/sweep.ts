@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { borrow, type Connection, type Database, retried } from './db.ts';
 import { isAlive } from './load/liveness.ts';
 import { forgetRows } from './load/row-digests.ts';
-import { dropOrphanedStages, dropUnloggedStages } from './load/stage.ts';
+import { dropOrphanedStages } from './load/stage.ts';
 import type { Presence } from './presence.ts';
 
 const SWEEP_MS = 30_000;
@@ -100,7 +100,6 @@ async function sweepBatches(
     await connection.query('DELETE FROM sluice.rejections WHERE batch_id = $1', [id]);
     await connection.query('DELETE FROM sluice.line_runs WHERE batch_id = $1', [id]);
     await forgetRows(connection, id);
-    await dropUnloggedStages(connection, id);
   }
   await connection.query(
     `DELETE FROM sluice.idempotency_keys

@@ -51,8 +51,8 @@ export class LineRecords {
   /** Writes what is waiting for good, in a transaction of its own. */
   async move(db: Database): Promise<void> {
     await transact(db, async (connection) => {
-      if (this.#isKept) await expectReceiving(connection, this.#batchId);
       await this.write(connection);
+      if (this.#isKept) await expectReceiving(connection, this.#batchId);
     });
     this.#clear();
   }

@@ -40,8 +40,9 @@ export async function recordReceiving(connection: Connection, batch: BatchRecord
 }
 
 /**
- * To be asked in each transaction that writes for a batch before it is finished: a sweep that takes this process for dead
- * then waits for it, and clears its work away too.
+ * To be asked at the end of each transaction that writes for a batch before it is finished: a sweep that takes this
+ * process for dead waits for it then, and clears its work away too. Not before the end, or a COPY that hangs for ever would
+ * keep the batch from being swept.
  * @throws {Problem} `database_unavailable` if a sweep has been here already
  */
 export async function expectReceiving(connection: Connection, batchId: string): Promise<void> {

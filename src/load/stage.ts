@@ -105,7 +105,7 @@ export function unloggedName(batchId: string, part: string): string {
 
 // Check constraints that somebody put on final hold in the stage too: there they cost a line, in final the batch.
 function likeFinal(plan: TablePlan): string {
-  return `(LIKE events.${quote(plan.table)} INCLUDING CONSTRAINTS)`;
+  return `(LIKE events.${quote(plan.table)} INCLUDING CONSTRAINTS INCLUDING DEFAULTS)`;
 }
 
 /** Drops unlogged stages whose batch is no longer being received. */

@@ -248,10 +248,10 @@ export class Staging {
   async #copy(chunk: Chunk, stage: StageTable): Promise<void> {
     const block = this.#keepsDigests ? blockOf(chunk) : undefined;
     await transact(this.#db, async (connection) => {
-      await expectReceiving(connection, this.batchId);
       await copyChunk(connection, stage.name, chunk);
       if (this.#keepsBytes.has(chunk.plan.table)) await copyLineBytes(connection, this.#lineBytes!, chunk);
       if (block !== undefined) await this.digests.write(connection, block);
+      await expectReceiving(connection, this.batchId);
     });
     if (block !== undefined) this.digests.add(block);
   }

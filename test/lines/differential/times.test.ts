@@ -124,6 +124,12 @@ t.test(
       values: quoted(mutated(dateTime)),
       reads: `(doc::jsonb ->> 'v')::timestamptz::text`,
       stored: 'v::text',
+      stricter: [
+        {
+          reason: 'RFC 3339 has no hour 24; ajv-formats lets it pass where the offset makes it another one',
+          isMeant: (text) => /^.{10}.24:/su.test(JSON.parse(text)),
+        },
+      ],
     });
   },
 );
