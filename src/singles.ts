@@ -13,6 +13,7 @@ import type { IngestContext } from './ingest.ts';
 import { encoderOf } from './lines/encode.ts';
 import type { Lines } from './lines/framing.ts';
 import { isPassed, Judge } from './lines/judge.ts';
+import { isSpace } from './lines/scan/text.ts';
 import type { Source } from './load/chunk.ts';
 import { Loading } from './load/loading.ts';
 import { duplicateLines, type StoredAnswer } from './load/record.ts';
@@ -170,11 +171,6 @@ function wholeBody(bytes: Buffer): Lines | undefined {
   while (end > start && isSpace(bytes[end - 1]!)) end--;
   if (bytes[start] !== 0x7b) return undefined;
   return { bytes, offset: 0, count: 1, starts: Int32Array.of(start), ends: Int32Array.of(end), fault: undefined };
-}
-
-/** White space as JSON has it (RFC 8259 section 2). */
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
 /** What one member is told: the report of its event, as if it had come alone. */

@@ -47,13 +47,18 @@ function within<T>(promise: Promise<T>, idleMs: number): Promise<T> {
     const timer = setTimeout(() => {
       reject(new Problem('body_timeout', `The client sent no byte for ${idleMs} ms`, { retryAfter: 1 }));
     }, idleMs);
-    const giveUp = (): void => reject(shuttingDown());
-    if (hurried.aborted) giveUp();
-    hurried.addEventListener('abort', giveUp);
-    promise.then(resolve, reject).finally(() => {
+    const stop = (): void => {
       clearTimeout(timer);
       hurried.removeEventListener('abort', giveUp);
-    });
+    };
+    const giveUp = (): void => {
+      // A timer that is left would keep the process alive.
+      stop();
+      reject(shuttingDown());
+    };
+    if (hurried.aborted) giveUp();
+    else hurried.addEventListener('abort', giveUp);
+    promise.then(resolve, reject).finally(stop);
   });
 }
 

@@ -52,7 +52,7 @@ for (const size of ['small', 'large'] as const) {
     const [first, second, third] = [timely, endless, locked].map((upload) => begin(server, upload));
     await sleep(500);
     const holding = database.query(
-      'DO $$ BEGIN LOCK TABLE events."order" IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(15); END $$',
+      'DO $$ BEGIN LOCK TABLE events."order" IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(8); END $$',
     );
     await sleep(200);
     third!.end();

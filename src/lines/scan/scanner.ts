@@ -7,7 +7,7 @@ import type { RowBuffer } from '../rows.ts';
 import type { Block, Scan } from './compile.ts';
 import type { ScannerOf } from './known.ts';
 import { Names } from './names.ts';
-import { endOfText, PLAIN, PLAIN_ASCII, QUOTE, skipSpace } from './text.ts';
+import { endOfText, isSpace, PLAIN, PLAIN_ASCII, QUOTE, skipSpace } from './text.ts';
 
 export interface LineScannerOptions {
   registry: Registry;
@@ -81,7 +81,10 @@ export class LineScanner {
     const { starts, ends, fault } = this.#lines;
     const { bytes } = this.#block;
     const end = ends[index]!;
-    const brace = skipSpace(bytes, starts[index]!);
+    let brace = starts[index]!;
+    // A line's end is white space too: behind it the next line begins, and it may be blank like a million others.
+    while (brace < end && isSpace(bytes[brace]!)) brace++;
+    if (brace === end) return null;
     if (fault !== undefined || bytes[brace] !== BRACE || end - starts[index]! > this.#options.limits.lineBytes)
       return null;
     this.#start = brace + 1;

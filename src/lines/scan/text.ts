@@ -17,7 +17,12 @@ export function endOfText(bytes: Uint8Array, at: number, plain: Uint8Array): num
   return at;
 }
 
-/** Behind the white space of JSON (RFC 8259, section 2). */
+/** White space of JSON (RFC 8259, section 2). */
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Behind the white space of JSON, also behind that of the lines that follow. */
 export function skipSpace(bytes: Uint8Array, at: number): number {
   for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; ) byte = bytes[++at];
   return at;
