@@ -371,6 +371,12 @@ t.test('Postgres cut off at the very end of a promotion: the answer is what beca
   await sleeping(query);
   proxy.cut();
   proxy.mend();
-  t.match(await promoting, { status: 200, json: { status: 'promoted', history: [{ action: 'promoted' }] } });
-  t.equal((await query('SELECT FROM events.user_event')).length, 1);
+  const { status, json } = await promoting;
+  const rows = (await query('SELECT FROM events.user_event')).length;
+  // A backend that notices in time that its client is gone rolls back.
+  if (status === 503) t.equal(rows, 0);
+  else {
+    t.match({ status, json }, { status: 200, json: { status: 'promoted', history: [{ action: 'promoted' }] } });
+    t.equal(rows, 1);
+  }
 });
