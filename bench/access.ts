@@ -1,29 +1,12 @@
 // What keys cost: how fast a bad one is refused, beside the server's emptiest route; and what a good one adds to single
 // events, beside a server that asks for none. Alternating, in one run, on the same database.
-import { Agent, request } from 'node:http';
 import pg from 'pg';
 import { newKey } from '../src/access/key.ts';
 import { createKey } from '../src/access/stored-keys.ts';
 import { type Bench, median, say } from './figures.ts';
+import { EVENT, type Load, ratePerSecond } from './requests.ts';
 import { type Server, startServer } from './server.ts';
 
-const CONNECTIONS = 64;
-const SECONDS = 3;
-
-interface Load {
-  method: 'GET' | 'POST';
-  path: string;
-  headers: Record<string, string>;
-  body: string;
-  status: number;
-}
-
-const EVENT = `${JSON.stringify({
-  event_type: 1,
-  event_time: '2026-01-02T03:04:05Z',
-  data: { user_email: 'ada@example.com', phone_number: '+4912345' },
-  processing_date: '2026-01-02',
-})}\n`;
 const NDJSON = { 'content-type': 'application/x-ndjson', 'content-length': String(EVENT.length) };
 
 /** Runs the scenario and prints its figures. */
@@ -75,33 +58,4 @@ async function makeKey(url: string): Promise<string> {
   } finally {
     await client.end();
   }
-}
-
-async function ratePerSecond({ url }: Server, load: Load): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  const start = performance.now();
-  let done = 0;
-  const worker = async (): Promise<void> => {
-    while (performance.now() - start < SECONDS * 1_000) {
-      await send(new URL(load.path, url), agent, load);
-      done++;
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, worker));
-  const rate = done / ((performance.now() - start) / 1_000);
-  agent.destroy();
-  return rate;
-}
-
-function send(url: URL, agent: Agent, { method, headers, body, status }: Load): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, agent }, (response) => {
-      response.resume().once('end', () => {
-        if (response.statusCode === status) resolve();
-        else reject(new Error(`${method} ${url}: ${response.statusCode}, not ${status}`));
-      });
-    });
-    sent.once('error', reject);
-    sent.end(body);
-  });
 }

@@ -1,6 +1,6 @@
 // npm run bench: the product beside what Postgres itself needs, alternating, in one run on one Postgres.
 //   npm run bench                     1,000,000 lines: the load (1 % of them bad), then checks, digest, proof and replay
-//   npm run bench -- --only load      one scenario: load, gate
+//   npm run bench -- --only load      one scenario: load, gate, singles
 //   npm run bench -- --lines 100000   another size
 //   npm run bench -- --memory         peak memory of a 2 GB upload against one of 100 MB
 //   npm run bench -- --access         requests a second that are refused, and what a key costs those that are not
@@ -17,6 +17,7 @@ import type { Bench } from './figures.ts';
 import { benchGate } from './gate.ts';
 import { benchLoad } from './load.ts';
 import { benchMemory } from './memory.ts';
+import { benchSingles } from './singles.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -32,7 +33,11 @@ const { values: options } = parseArgs({
   },
 });
 
-const SCENARIOS: Record<string, (bench: Bench) => Promise<object>> = { load: benchLoad, gate: benchGate };
+const SCENARIOS: Record<string, (bench: Bench) => Promise<object>> = {
+  load: benchLoad,
+  gate: benchGate,
+  singles: benchSingles,
+};
 
 async function administer(sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: server });
