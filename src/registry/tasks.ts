@@ -2,7 +2,6 @@
 import { assembleEvent } from '../lines/assemble.ts';
 import type { TablePlan } from '../model.ts';
 import type { Bundle } from '../schema/bundle.ts';
-import { FolderLint } from '../schema/check-lint.ts';
 import { type CompareOptions, compare, undecidedComparison } from '../schema/compare/compare.ts';
 import type { Comparison } from '../schema/compare/difference.ts';
 import { SchemaFault } from '../schema/compare/fault.ts';
@@ -63,6 +62,8 @@ export function perform(task: Task): Comparison | Stored | Promise<Fault[]> {
 
 /** Those with which one event could keep the server busy for ever. */
 async function unsafePatterns(document: unknown): Promise<Fault[]> {
+  // The analysis is large, and most servers never need it.
+  const { FolderLint } = await import('../schema/check-lint.ts');
   const findings = await new FolderLint().lint('', Buffer.from(JSON.stringify(document)));
   const unsafe = findings.filter(({ rule }) => rule === 'unsafe_pattern');
   return unsafe.map(({ file, place, message }) => ({ file, place, reason: message }));

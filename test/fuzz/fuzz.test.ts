@@ -1,11 +1,10 @@
 // A bounded part of the fuzzing in every run of the tests: uploads that once broke something, then new ones. The seed is
 // printed; FUZZ_SEED repeats it. `npm run fuzz` goes on for as long as one likes.
-import { randomInt } from 'node:crypto';
 import t from 'tap';
 import { foundUploads, fuzz, startPlace } from './fuzzing.ts';
 import { check } from './invariants.ts';
 
-const SEED = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
+const SEED = Number(process.env.FUZZ_SEED ?? 20_261_121);
 /** Uploads of each kind. */
 const RUNS = Number(process.env.FUZZ_UPLOADS ?? 150);
 

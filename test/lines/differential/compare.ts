@@ -1,7 +1,6 @@
 // Generated values through the whole pure path (text, judge, encoder), held against a real Postgres: what is accepted is
 // stored as Postgres itself reads the source text, and what is refused Postgres refuses too, or would change.
 // DIFFERENTIAL_SEED repeats a run, DIFFERENTIAL_RUNS makes it longer.
-import { randomInt } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import fc from 'fast-check';
 import pg from 'pg';
@@ -21,7 +20,7 @@ import { testDatabase } from '../../helpers/postgres.ts';
 import { schemaFolder } from '../../helpers/schemas.ts';
 
 const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 100_000);
-const SEED = Number(process.env.DIFFERENTIAL_SEED ?? randomInt(2 ** 31));
+const SEED = Number(process.env.DIFFERENTIAL_SEED ?? 20_261_121);
 const BATCH = 10_000;
 /** Of the values generated some break the schema: these were never meant for the column. */
 const MOST_BATCHES = (5 * RUNS) / BATCH + 5;

@@ -9,7 +9,7 @@ import { type Instant, parseDate, parseTimestamp } from '../../../src/lines/time
 import { FORMATS } from '../../../src/schema/formats.ts';
 import { damaged, Random } from './texts.ts';
 
-const SEED = Number(process.env.SCAN_SEED ?? Date.now() % 1_000_000_000);
+const SEED = Number(process.env.SCAN_SEED ?? 20_261_121);
 const RUNS = 100_000;
 
 const slots = new Slots(1);
@@ -98,12 +98,13 @@ t.test('addresses and UUIDs are valid where they are taken', (t) => {
       `"${label()}${random.pick(['.', '+', ''])}${label()}@${label()}${random.pick(['.', ''])}${label()}"`,
     );
     const text = (bytes: Buffer) => bytes.toString('utf8', 1, bytes.length - 2);
-    if (endOfEmail(address, 1) === address.length - 2) {
+    // Of what is left of one that was damaged, nothing may be left.
+    if (address.length > 2 && endOfEmail(address, 1) === address.length - 2) {
       read++;
       if (!is('email', text(address))) wrong.push(text(address));
     }
     const uuid = damagedSometimes(`"${[8, 4, 4, 4, 12].map(hex).join('-')}"`);
-    if (endOfUuid(uuid, 1) === uuid.length - 2) {
+    if (uuid.length > 2 && endOfUuid(uuid, 1) === uuid.length - 2) {
       read++;
       copyUuid(uuid, 1, out, 0);
       const isSame = out.toString('hex') === text(uuid).replaceAll('-', '').toLowerCase();
