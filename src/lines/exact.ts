@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 /** A number literal that is kept as text: no double has its decimal value, or it is a whole number beyond 2^53. */
 export class ExactNumber {
   readonly text: string;
-  /** The double that has, or prints as, the same decimal value, or null if there is none. */
+  /** The double that prints as the same decimal value, or null if there is none. */
   readonly double: number | null;
 
   constructor(text: string) {
@@ -93,12 +93,10 @@ function isSafe(literal: string): boolean {
   return roundTrips(literal) && (Number.isSafeInteger(value) || !Number.isInteger(value));
 }
 
-/** True if the double nearest to the literal has, or prints as, the same decimal value. */
+/** True if the double nearest to the literal prints as the same decimal value. */
 function roundTrips(literal: string): boolean {
   const value = Number(literal);
   if (!Number.isFinite(value)) return false;
-  // Of two shortest texts for a large whole number JavaScript may print the one that is not its value.
-  if (Number.isInteger(value) && exactInteger(literal) === BigInt(value)) return true;
   const before = decimal(literal);
   const after = decimal(String(value));
   return before.digits === after.digits && (before.digits === '' || before.exponent === after.exponent);

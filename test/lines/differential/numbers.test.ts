@@ -27,6 +27,12 @@ t.test('double precision: a number is stored as the double that prints as it, or
     values: numbers,
     reads: `CASE WHEN ${SOURCE}::float8::text::numeric = ${SOURCE}::numeric THEN ${SOURCE}::float8::text END`,
     stored: 'v::text',
+    stricter: [
+      {
+        reason: 'a double itself, but JSON prints another of the shortest texts for it',
+        isMeant: (text) => !isBetweenDoubles(text) && wholeNumber(text) === BigInt(Number(text)),
+      },
+    ],
     wider: [
       {
         reason:
