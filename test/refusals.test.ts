@@ -47,7 +47,7 @@ t.test('backends terminated at any time cost what is under way on them, and neve
     }
   };
   const clients = [0, 1, 2, 3].map(client);
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 20; round++) {
     await sleep(Math.random() * 300);
     await query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND application_name LIKE 'sluice%' AND random() < 0.7`);
