@@ -4,20 +4,12 @@ import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { eventually } from './helpers/eventually.ts';
 import { get, ndjson, post, userEvent } from './helpers/http.ts';
 import { testDatabase } from './helpers/postgres.ts';
 import { type Server, startServer } from './helpers/server.ts';
 
 const line = ndjson(userEvent());
-
-/** Asks until the answer is there, for at most thirty seconds. */
-async function eventually(ask: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if (await ask()) return;
-    await sleep(100);
-  }
-  throw new Error('it never came to be');
-}
 
 const readiness = async (server: Server): Promise<number> => (await get(server, '/readyz')).status;
 

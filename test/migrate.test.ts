@@ -70,7 +70,7 @@ async function connected({ query }: TestDatabase, child: ChildProcess): Promise<
   return false;
 }
 
-t.test('a process killed at any time of a first start is gone on from, six times', async (t) => {
+t.test('a process killed at any time of a first start is gone on from, ten times', async (t) => {
   const seed = Number(process.env.SEED ?? 20_261_121);
   t.comment(`SEED=${seed}`);
   const random = randomFrom(seed);
@@ -78,7 +78,7 @@ t.test('a process killed at any time of a first start is gone on from, six times
   /** How long a first start is at the database; learned from those that end before they are killed. */
   let span = 300;
   let killed = 0;
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 10; round++) {
     const database = await testDatabase(t);
     const child = spawn(process.execPath, ['bin/sluice.js', 'migrate'], {
       cwd: ROOT,

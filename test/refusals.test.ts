@@ -5,20 +5,12 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
+import { eventually } from './helpers/eventually.ts';
 import { get, ndjson, post, userEvent } from './helpers/http.ts';
 import { testDatabase } from './helpers/postgres.ts';
 import { startServer } from './helpers/server.ts';
 
 const line = ndjson(userEvent());
-
-/** Asks until the answer is there, for at most thirty seconds. */
-async function eventually(ask: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    if (await ask()) return;
-    await sleep(100);
-  }
-  throw new Error('it never came to be');
-}
 
 t.test('backends terminated at any time cost what is under way on them, and never the process', async (t) => {
   const { url, query } = await testDatabase(t);
@@ -47,7 +39,7 @@ t.test('backends terminated at any time cost what is under way on them, and neve
     }
   };
   const clients = [0, 1, 2, 3].map(client);
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 40; round++) {
     await sleep(Math.random() * 300);
     await query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND application_name LIKE 'sluice%' AND random() < 0.7`);

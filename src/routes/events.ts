@@ -84,7 +84,7 @@ async function takeUpload(
   const { limits } = config;
   if (mayBeSingle(request, options) && claim === null) {
     const body = await readAtOnce(request.raw, limits);
-    const answer = body && singles.take(body, schema, registry, request.client, startedAt);
+    const answer = body && singles.take(body, schema, registry, client, startedAt);
     if (answer !== undefined) {
       const single = await answer;
       return send(app, reply, single, options, single.batchId);

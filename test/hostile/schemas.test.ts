@@ -347,8 +347,7 @@ hostile(
         .status,
       201,
     );
-    // Each may take all of the budget that a comparison has.
-    for (const [name, document] of SLOW.filter((_, index) => index % 2 === 0)) {
+    for (const [name, document] of SLOW) {
       const asked = send(arena, '/v1/schemas/thing/compatibility', document);
       t.equal((await arena.get('meanwhile', '/healthz')).status, 200, `${name}: the server answers meanwhile`);
       const { status, text } = await asked;
