@@ -130,14 +130,20 @@ function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
 }
 
 /**
- * Reads on past what is left of a refused body: unread, it would stand before the connection's next request for ever. A
- * body that nobody has begun to read is passed over by Node itself.
+ * Reads on past what is left of a refused body: unread, it would stand before the connection's next request for ever.
+ * Node itself does that only with bodies that nobody has asked for a byte of.
  */
 function passOver(request: IncomingMessage, idleMs: number): void {
-  if (!request.readableDidRead || request.complete || request.destroyed) return;
-  request.socket.setTimeout(idleMs, () => {
+  if (request.complete || request.destroyed) return;
+  const { socket } = request;
+  const giveUp = (): void => {
     if (!request.complete) request.destroy();
-  });
+  };
+  socket.setTimeout(idleMs, giveUp);
+  // The connection goes on: to the requests after this one the patience for its body means nothing.
+  request.once('close', () => socket.off('timeout', giveUp));
+  // Whoever was reading, and stopped, still listens: data would go on waiting to be asked for.
+  request.removeAllListeners('readable');
   request.resume();
 }
 

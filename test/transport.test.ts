@@ -1,8 +1,11 @@
 // Requests as bytes on a socket: what HTTP itself can get wrong.
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { eventually } from './helpers/eventually.ts';
 import { exchange } from './helpers/exchange.ts';
 import { get, ndjson, post, userEvent } from './helpers/http.ts';
 import { testDatabase } from './helpers/postgres.ts';
+import { raw } from './helpers/raw.ts';
 import { startServer } from './helpers/server.ts';
 
 const line = `${JSON.stringify(userEvent())}\n`;
@@ -52,6 +55,8 @@ const REQUESTS: [name: string, parts: (string | Buffer)[], status: number, code?
   ],
 ];
 
+const answers = (text: string): string[] => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status!);
+
 t.test('every request gets an answer, and none of them a 500', async (t) => {
   const { url: databaseUrl, query } = await testDatabase(t);
   const server = await startServer(t, { databaseUrl });
@@ -76,10 +81,7 @@ t.test('pipelined requests are answered in order, and a client may ask before it
     keepAlive,
     'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
   );
-  t.strictSame(
-    [...piped.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
-    ['201', '201', '200'],
-  );
+  t.strictSame(answers(piped), ['201', '201', '200']);
   const asked = await exchange(server, post11(`Expect: 100-continue\r\n${length}`, line));
   t.match(asked, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201 /);
 });
@@ -100,3 +102,34 @@ t.test(
     t.equal((await get(server, '/v1/batches')).json.items.length, 2);
   },
 );
+
+t.test('a connection on which body after body is refused answers each request, and goes on', async (t) => {
+  const server = await startServer(t, { env: { MAX_BODY_BYTES: '100000' } });
+  const large = 'x'.repeat(300_000);
+  const sized = (type: string, body: string) =>
+    `POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const chunked = `POST /v1/events HTTP/1.1\r\nHost: x\r\n${type}Transfer-Encoding: chunked\r\n\r\n${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
+  const requests: [request: string, status: string][] = [
+    [sized('text/plain', large), '415'],
+    [chunked, '413'],
+    [sized('application/json', '{'), '422'],
+    [sized('application/json', large), '413'],
+    [sized('text/plain', 'x'), '415'],
+    [sized('application/x-ndjson', line), '201'],
+  ];
+  const connection = await raw(server, '');
+  const expected: string[] = [];
+  for (let turn = 0; turn < 60; turn++) {
+    const [request, status] = requests[turn % requests.length]!;
+    // The rest of a body comes before or after the answer, as it happens.
+    const cut = (turn * 7919) % request.length;
+    connection.socket.write(request.slice(0, cut));
+    if (turn % 3 === 0) await sleep(5);
+    connection.socket.write(request.slice(cut));
+    expected.push(status);
+    await eventually(async () => answers(connection.text()).length > turn);
+  }
+  t.strictSame(answers(connection.text()), expected);
+  t.notMatch(server.logs().join('\n'), /MaxListeners/, 'and nothing of them stays with it');
+  connection.socket.destroy();
+});
