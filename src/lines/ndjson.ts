@@ -37,13 +37,19 @@ export class NdjsonFraming implements Framing {
       this.#keep(rest);
       return;
     }
-    const whole = rest.subarray(0, lastEnd + 1);
-    const bytes = this.#carried === 0 ? whole : Buffer.concat([...this.#carry, whole]);
+    // The line that was carried is put together alone: to copy the chunk to it would be new memory for every block.
+    const begun = this.#carried === 0 ? 0 : rest.indexOf(LF) + 1;
+    if (begun > 0) yield this.#taken(Buffer.concat([...this.#carry, rest.subarray(0, begun)]));
+    if (begun <= lastEnd) yield this.#taken(rest.subarray(begun, lastEnd + 1));
+    this.#keep(rest.subarray(lastEnd + 1));
+  }
+
+  /** The lines of the bytes that come next in the file. */
+  #taken(bytes: Buffer): Lines {
     const offset = this.#offset;
     this.#forget();
     this.#offset = offset + bytes.length;
-    yield this.#cut(bytes, offset);
-    this.#keep(rest.subarray(lastEnd + 1));
+    return this.#cut(bytes, offset);
   }
 
   *end(): Iterable<Lines> {
@@ -52,10 +58,7 @@ export class NdjsonFraming implements Framing {
       return;
     }
     if (this.#carried === 0) return;
-    const bytes = Buffer.concat(this.#carry);
-    const offset = this.#offset;
-    this.#forget();
-    yield this.#cut(bytes, offset);
+    yield this.#taken(Buffer.concat(this.#carry));
   }
 
   /** All lines of `bytes`, of which the last may have no line ending. */

@@ -56,6 +56,11 @@ export class RowBuffer {
     return this.#length;
   }
 
+  /** Bytes of its memory. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** A whole COPY stream of rows `from..to`. Valid until the buffer is written to again. */
   copyData(from = 0, to = this.#rows): Buffer {
     const start = from === 0 ? HEADER.length : this.#ends[from - 1]!;

@@ -8,7 +8,7 @@
 // connection is held while a client is slow, and at most half of the pool's are held at all.
 // 1,000,000 rows of user_event: INSERT … SELECT takes 0.95 s of Postgres, which this moves beside the judging of lines.
 import { borrow, type Connection, type Database } from '../db.ts';
-import { type BatchConstants, promoteTable } from './promote.ts';
+import { type BatchConstants, type Part, promoteTable } from './promote.ts';
 import { forgetTemporaryStages, type StageTable } from './stage.ts';
 
 /** How long a client may keep an open transaction waiting, in milliseconds. */
@@ -19,8 +19,31 @@ const ROOM = 16;
 /** What of a table is in final already, in the open transaction. */
 export interface Promoted {
   rows: number;
-  /** The place in the stage behind which the rest is. */
+  /** The place in the stage behind which nearly all of the rest is. */
   behind: string;
+  /** What was promoted one after the other. */
+  parts: (Part & { untilLine: number })[];
+}
+
+/**
+ * Promotes what is left in a stage of which a part is in final already. Rows come behind those that are there, but for
+ * a few that Postgres puts into room left in earlier pages: where the count says so, they are looked for by their lines.
+ * @param staged rows that the stage has
+ * @returns how many rows final has got
+ */
+export async function promoteRest(
+  connection: Connection,
+  stage: StageTable,
+  batch: BatchConstants,
+  { rows, behind, parts }: Promoted,
+  staged: number,
+): Promise<number> {
+  let count = await promoteTable(connection, stage, batch, { behind });
+  if (rows + count === staged) return count;
+  for (const { untilLine, ...part } of parts) {
+    count += await promoteTable(connection, stage, batch, { ...part, behindLine: untilLine });
+  }
+  return count;
 }
 
 type Use<T> = (connection: Connection, promoted: ReadonlyMap<string, Promoted>) => Promise<T>;
@@ -117,14 +140,17 @@ export class Ahead {
 
   async #promote(connection: Connection, stage: StageTable): Promise<void> {
     const { table } = stage.plan;
-    const done = this.#promoted.get(table) ?? { rows: 0, behind: '(0,0)' };
+    const { rows: before, behind, parts } = this.#promoted.get(table) ?? { rows: 0, behind: '(0,0)', parts: [] };
+    // Lines that have been committed to the stage; another chunk may be committed meanwhile.
+    const untilLine = stage.lastLine;
     const { rows } = await connection.query<{ last: string | null }>(
-      `SELECT max(ctid)::text AS last FROM ${stage.name} WHERE ctid > '${done.behind}'`,
+      `SELECT max(ctid)::text AS last FROM ${stage.name} WHERE ctid > '${behind}' AND _line <= ${untilLine}`,
     );
     const upTo = rows[0]!.last;
     if (upTo === null) return;
-    const count = await promoteTable(connection, stage, this.#batch, { behind: done.behind, upTo });
-    this.#promoted.set(table, { rows: done.rows + count, behind: upTo });
+    const part = { behind, upTo, untilLine };
+    const count = await promoteTable(connection, stage, this.#batch, part);
+    this.#promoted.set(table, { rows: before + count, behind: upTo, parts: [...parts, part] });
   }
 
   /** Waits for the next call; false if none comes in time. */

@@ -21,7 +21,7 @@ import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
 import { subjectOf } from '../schema/names.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import { Ahead, type Promoted } from './ahead.ts';
+import { Ahead, type Promoted, promoteRest } from './ahead.ts';
 import { Chunk, type LinePlace } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
 import { correctDigest } from './digests.ts';
@@ -283,7 +283,10 @@ export class Loading implements Destination {
     duplicates: Map<string, number>,
     promoted: Promoted | undefined,
   ): Promise<number> {
-    let rows = (promoted?.rows ?? 0) + (await promoteTable(connection, stage, this.#batch, promoted));
+    let rows =
+      promoted === undefined
+        ? await promoteTable(connection, stage, this.#batch)
+        : promoted.rows + (await promoteRest(connection, stage, this.#batch, promoted, staged));
     if (rows === staged || !stage.plan.columns.some((column) => column.id)) return rows;
     for (const [schema, count] of await recordDuplicates(connection, stage, this.#batch)) {
       duplicates.set(schema, count);

@@ -14,10 +14,14 @@ export interface BatchConstants {
   receivedAt: Date;
 }
 
-/** The rows of a stage that are behind a place in the table. */
-export interface Behind {
+/** Some rows of a stage: those from behind one place in the table up to another, of some lines. */
+export interface Part {
   behind: string;
   upTo?: string;
+  /** Lines up to this one; all where it is absent. */
+  untilLine?: number;
+  /** Lines from behind this one. */
+  behindLine?: number;
 }
 
 /**
@@ -29,7 +33,7 @@ export async function promoteTable(
   connection: Connection,
   stage: StageTable,
   batch: BatchConstants,
-  part?: Behind,
+  part?: Part,
 ): Promise<number> {
   const where = part === undefined ? '' : `WHERE ${condition(part)}`;
   const sql = promotion(stage.plan, stage.name, { id: '$1::uuid', receivedAt: '$2::timestamptz', where });
@@ -56,8 +60,12 @@ export function promotion(
     SELECT ${columns}, ${terms.id}, ${terms.receivedAt} FROM ${source} ${terms.where} ${uniquely}`;
 }
 
-function condition({ behind, upTo }: Behind): string {
-  return `ctid > '${behind}'${upTo === undefined ? '' : ` AND ctid <= '${upTo}'`}`;
+function condition({ behind, upTo, untilLine, behindLine }: Part): string {
+  const terms = [`ctid > '${behind}'`];
+  if (upTo !== undefined) terms.push(`ctid <= '${upTo}'`);
+  if (untilLine !== undefined) terms.push(`_line <= ${untilLine}`);
+  if (behindLine !== undefined) terms.push(`_line > ${behindLine}`);
+  return terms.join(' AND ');
 }
 
 /**

@@ -22,7 +22,12 @@ export class Share {
       this.#isCounted = true;
       sharing++;
     }
-    return bytes > Math.min(MOST_BYTES, Math.max(LEAST_BYTES, BUDGET_BYTES / CHUNKS / sharing));
+    return bytes > this.most;
+  }
+
+  /** Bytes of rows that may wait now. */
+  get most(): number {
+    return Math.min(MOST_BYTES, Math.max(LEAST_BYTES, BUDGET_BYTES / CHUNKS / Math.max(sharing, 1)));
   }
 
   /** The upload has ended. */

@@ -17,6 +17,8 @@ export interface StageTable {
   name: string;
   /** Rows sent to it that Postgres has confirmed. */
   rows: number;
+  /** The last line among them: chunks come in the order of lines. */
+  lastLine: number;
 }
 
 // A connection on which anything failed is closed, so what is noted here stays true.
@@ -40,7 +42,7 @@ export async function temporaryStage(connection: Connection, plan: TablePlan): P
     );
     known.add(name);
   }
-  return { plan, name, rows: 0 };
+  return { plan, name, rows: 0, lastLine: 0 };
 }
 
 /** Makes room for further temporary tables. Must run outside of a transaction. */
@@ -64,7 +66,7 @@ export async function createUnloggedStage(
   await borrow(db, (connection) =>
     connection.query('SELECT sluice.create_stage($1, $2, $3)', [batchId, index, plan.table]),
   );
-  return { plan, name: unloggedName(batchId, String(index)), rows: 0 };
+  return { plan, name: unloggedName(batchId, String(index)), rows: 0, lastLine: 0 };
 }
 
 /**

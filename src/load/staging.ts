@@ -25,6 +25,9 @@ import type { Suspects } from './trial.ts';
 /** The rows of a chunk that Postgres takes; what it refuses has become rejections. */
 export type WithoutRefused = (chunk: Chunk) => Promise<Chunk>;
 
+/** Spare memory of an upload, as a multiple of what may wait. A chunk's memory is up to twice its rows. */
+const SPARE_CHUNKS = 4;
+
 export class Staging {
   readonly batchId: string;
   /** Rows in memory, by table. */
@@ -44,6 +47,8 @@ export class Staging {
   readonly #keepsBytes = new Set<string>();
   readonly #share = new Share();
   readonly #ahead: Ahead | undefined;
+  /** Empty chunks whose memory is there to be filled again. */
+  #spares: Chunk[] = [];
   #lineBytes: string | undefined;
   #copying: Promise<void> = Promise.resolve();
 
@@ -64,7 +69,17 @@ export class Staging {
     const chunk = this.chunks.get(schema.plan.table);
     if (chunk !== undefined) return chunk;
     this.expect(schema);
+    const spare = this.#spares.findIndex(({ plan }) => plan === schema.plan);
+    if (spare !== -1) this.chunks.set(schema.plan.table, this.#spares.splice(spare, 1)[0]!);
     return chunkFor(this.chunks, schema);
+  }
+
+  /** Memory that has been written to once is filled again: new memory for each chunk makes the garbage collector run. */
+  #keepSpare(chunk: Chunk): void {
+    chunk.clear();
+    this.#spares.push(chunk);
+    let bytes = this.#spares.reduce((sum, { rows }) => sum + rows.capacity, 0);
+    while (bytes > SPARE_CHUNKS * this.#share.most) bytes -= this.#spares.shift()!.rows.capacity;
   }
 
   /** The table of this version has to pass its checks, also without any row. */
@@ -85,6 +100,7 @@ export class Staging {
 
   /** The upload has ended, and others may have its share of the memory. */
   end(): void {
+    this.#spares = [];
     this.#share.end();
   }
 
@@ -221,7 +237,10 @@ export class Staging {
       copied = await withoutRefused(chunk);
       await this.#copy(copied, stage);
     }
-    stage.rows += copied.rows.rows;
+    const { rows } = copied.rows;
+    stage.rows += rows;
+    if (rows > 0) stage.lastLine = copied.batchLine(rows - 1);
+    if (copied === chunk) this.#keepSpare(chunk);
     if (this.#mayGoAhead(chunk)) this.#ahead?.advance(stage);
     faultPoint('mid-upload');
   }
@@ -248,6 +267,8 @@ export class Staging {
   async #copy(chunk: Chunk, stage: StageTable): Promise<void> {
     const block = this.#keepsDigests ? blockOf(chunk) : undefined;
     await transact(this.#db, async (connection) => {
+      // Nothing is acknowledged on the stage: whatever the batch's own commit waits for has this before it.
+      await connection.query('SET LOCAL synchronous_commit = off');
       await copyChunk(connection, stage.name, chunk);
       if (this.#keepsBytes.has(chunk.plan.table)) await copyLineBytes(connection, this.#lineBytes!, chunk);
       if (block !== undefined) await this.digests.write(connection, block);

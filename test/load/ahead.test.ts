@@ -64,6 +64,22 @@ t.test('rows go ahead into final while the client still sends, and nobody sees t
   t.match(await get(server, report.links.reconciliation), { json: { status: 'matched' } });
 });
 
+t.test('rows that Postgres puts into room left in earlier pages of the stage are not lost', async (t) => {
+  const schemaDir = await schemaFolder(t, {
+    'thing/1.0.0.json': { type: 'object', properties: { n: { type: 'integer' }, text: { type: 'string' } } },
+  });
+  const database = await testDatabase(t);
+  const server = await startServer(t, { databaseUrl: database.url, schemaDir });
+  // Large rows leave room at the end of their pages that later, smaller ones fit into.
+  const rows = Array.from({ length: 60_000 }, (_, n) => ({ n, text: 'x'.repeat(150 + ((n * 7_919) % 1_200)) }));
+  const { status, json } = await post(server, ndjson(...rows), { query: { report: 'summary' } });
+  t.equal(status, 201, JSON.stringify(json.detail));
+  t.ok(addsUp(json));
+  const stored = 'SELECT count(*)::int AS n, count(DISTINCT _line)::int AS lines, max(_line) AS last FROM events.thing';
+  t.strictSame(await database.query(stored), [{ n: 60_000, lines: 60_000, last: 60_000 }]);
+  t.match(await get(server, json.links.reconciliation), { json: { status: 'matched' } });
+});
+
 t.test('a client that falls silent holds no connection, and its upload ends well all the same', async (t) => {
   const database = await testDatabase(t);
   const server = await startServer(t, { databaseUrl: database.url });

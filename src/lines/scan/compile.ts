@@ -5,9 +5,12 @@ import type { TablePlan } from '../../model.ts';
 import type { Bundle } from '../../schema/bundle.ts';
 import type { ObjectShape } from '../../schema/shape.ts';
 import type { RowBuffer } from '../rows.ts';
+import type { Constants } from './checks.ts';
 import { readDate, readTimestamp } from './dates.ts';
+import { BACKSLASH, Unescaped } from './escapes.ts';
 import { copyUuid, endOfEmail, endOfUuid } from './formats.ts';
-import { type Constants, generate } from './generate.ts';
+import { generate } from './generate.ts';
+import { Leftovers } from './leftovers.ts';
 import type { Names } from './names.ts';
 import { readDouble, readInteger } from './numbers.ts';
 import { readParsed } from './parsed.ts';
@@ -23,6 +26,8 @@ export interface Block {
   plain: Uint8Array;
   /** How deep objects and arrays may stand in each other. */
   levels: number;
+  /** Where the key of a `$schema` begins that ends the line under way and is not for the row; -1: there is none. */
+  envelope: number;
 }
 
 /**
@@ -46,20 +51,27 @@ const COLON = 0x3a;
 
 /**
  * Reads a key that was not expected and notes it in `order` as the one behind `previous`.
+ * @param most index behind the line
  * @returns the index behind the colon, or -1
  */
 function readKey(
-  bytes: Uint8Array,
+  bytes: Buffer,
   at: number,
+  most: number,
   plain: Uint8Array,
+  unescaped: Unescaped,
   names: Names,
   order: Int32Array,
   previous: number,
 ): number {
   if (bytes[at] !== QUOTE) return -1;
-  const end = endOfText(bytes, at + 1, plain);
+  let end = endOfText(bytes, at + 1, plain);
+  let index: number;
+  if (bytes[end] === BACKSLASH) {
+    end = unescaped.read(bytes, at + 1, end, most, plain);
+    index = end < 0 ? -1 : names.find(unescaped.bytes, unescaped.start, unescaped.end);
+  } else index = names.find(bytes, at + 1, end);
   if (bytes[end] !== QUOTE) return -1;
-  const index = names.find(bytes, at + 1, end);
   if (index === -1) return -1;
   const colon = skipSpace(bytes, end + 1);
   if (bytes[colon] !== COLON) return -1;
@@ -78,8 +90,11 @@ export function compileScanner({ plan, shape, version, bundle }: Scannable): Sca
   if (reading === null) return null;
   const constants: Constants = { names: [], orders: [], tests: [] };
   const source = generate(reading, plan, Buffer.from(version), constants);
-  const slots = new Slots(plan.columns.length);
-  const known = { ...TOOLS, ...constants, ...slots, slots };
+  // One more, for a value that has no column.
+  const slots = new Slots(plan.columns.length + 1);
+  const unescaped = new Unescaped();
+  const leftovers = new Leftovers(reading.places, reading.objects, slots, unescaped);
+  const known = { ...TOOLS, ...constants, ...slots, slots, unescaped, leftovers };
   const scan: Scan = new Function(...Object.keys(known), source)(...Object.values(known));
   return (block, start, end, rows, line) => {
     try {

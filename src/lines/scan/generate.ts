@@ -2,8 +2,8 @@
 // whatever it holds.
 import type { TablePlan } from '../../model.ts';
 import { stageColumns } from '../encode.ts';
-import type { Names } from './names.ts';
-import type { NumberRules, ObjectReading, TextRules, ValueReading } from './understand.ts';
+import { add, type Constants, numberChecks, plainText, text, textChecks } from './checks.ts';
+import type { NullReading, ObjectReading, Reading, ValueReading } from './understand.ts';
 import { writeColumn } from './write.ts';
 
 /** Bytes of keys that are compared by code of their own; the others are looked up, for V8 optimizes no huge function. */
@@ -11,17 +11,8 @@ const MOST_UNROLLED = 2_000;
 /** Columns of which each is cleared by a statement of its own. */
 const FEW_COLUMNS = 16;
 
-/** What the generated code refers to by number. */
-export interface Constants {
-  /** Names of each object's properties, and the values of enums. */
-  names: Names[];
-  /** For each object: which property came behind each other one in the line before, and first of all. */
-  orders: Int32Array[];
-  tests: ((value: never) => boolean)[];
-}
-
 /** The body of the function that makes a scanner; its free names are the parameters of `build` in compile.ts. */
-export function generate(reading: ObjectReading, plan: TablePlan, version: Buffer, constants: Constants): string {
+export function generate({ event: reading }: Reading, plan: TablePlan, version: Buffer, constants: Constants): string {
   const objects: string[] = [];
   const top = new Generator(constants, objects).object(reading);
   const certain = certainColumns(reading);
@@ -38,14 +29,15 @@ export function generate(reading: ObjectReading, plan: TablePlan, version: Buffe
     return (block, start, end, rows, line) => {
       const { bytes, view, plain, levels } = block;
       if (levels < ${depthOf(reading)}) return false;
-      ${clear}
+      ${clear} unescaped.clear(); leftovers.clear();
+      slots.escapes = false; slots.envelope = block.envelope; slots.behindEnvelope = end - 1;
       const at = ${top}(bytes, view, start, end, plain, levels);
       if (at < 0 || (at !== end && skipSpace(bytes, at) !== end)) return false;
       let to = ${room}, out = rows.bytes, into = rows.view;
-      rows.escapes = false;
+      rows.escapes = slots.escapes;
       into.setInt16(to, ${stageColumns(plan).length}); to += 2;
       ${writes.join('\n')}
-      ${plan.extra ? 'into.setInt32(to, -1); to += 4;' : ''}
+      ${plan.extra ? writeExtra(room) : ''}
       into.setInt32(to, 4); into.setInt32(to + 4, line);
       into.setInt32(to + 8, ${version.length}); to += 12;
       ${[...version].map((byte, index) => `out[to + ${index}] = ${byte};`).join(' ')}
@@ -66,7 +58,7 @@ class Generator {
   }
 
   /** Emits a function that reads an object's members from behind its brace on; returns the function's name. */
-  object({ properties, names, depth }: ObjectReading): string {
+  object({ properties, names, depth, open }: ObjectReading): string {
     const none = properties.length;
     const order = add(
       this.#constants.orders,
@@ -96,14 +88,18 @@ class Generator {
           default: key = -1;
         }
         if (key === -1) {
-          at = readKey(bytes, at, plain, names[${table}], order, previous);
-          if (at < 0) return -1;
-          key = order[previous];
+          ${depth === 1 ? 'if (at === slots.envelope) at = slots.behindEnvelope; else' : ''} {
+            const behind = readKey(bytes, at, end, plain, unescaped, names[${table}], order, previous);
+            if (behind >= 0) { at = behind; key = order[previous]; }
+            else ${open === null ? 'return -1;' : `at = leftovers.read(bytes, at, end, plain, levels - ${depth}, ${open});`}
+          }
         }
-        previous = key;
-        if (bytes[at] <= 0x20) at = skipSpace(bytes, at);
-        switch (key) {
-          ${values.join('\n')}
+        if (key !== -1) {
+          previous = key;
+          if (bytes[at] <= 0x20) at = skipSpace(bytes, at);
+          switch (key) {
+            ${values.join('\n')}
+          }
         }
         if (at < 0) return -1;
         byte = bytes[at];
@@ -133,10 +129,11 @@ class Generator {
 
   #value(value: ValueReading, depth: number): string {
     // Before anything else of the case: a column without its flag is null.
-    const noNull = value.nullable ? 'if (bytes[at] === 0x6e) { at = skipNull(bytes, at); break; }' : '';
+    const noNull = readNull(value.onNull);
     if (value.read === 'object') {
       const name = this.object(value.object);
       return `${noNull} if (bytes[at] !== 0x7b) return -1;
+        const before = leftovers.count;
         at = ${name}(bytes, view, at + 1, end, plain, levels); ${traces(value.object, value.traces)}`;
     }
     const { column } = value;
@@ -156,13 +153,11 @@ class Generator {
       case 'date':
         return `at = readDate(bytes, at, slots, ${column});`;
       case 'uuid':
-        return this.#text('endOfUuid(bytes, at + 1)', column, '');
-      case 'text':
-        return this.#text(
-          value.email ? 'endOfEmail(bytes, at + 1)' : 'endOfText(bytes, at + 1, plain)',
-          column,
-          this.#textChecks(value.rules),
-        );
+        return plainText('endOfUuid(bytes, at + 1)', column, '');
+      case 'text': {
+        const checks = textChecks(value.rules, this.#constants);
+        return value.email ? plainText('endOfEmail(bytes, at + 1)', column, checks) : text(column, checks);
+      }
       case 'parsed': {
         const test = add(this.#constants.tests, value.accepts);
         return `if (bytes[at] === 0x6e) return -1;
@@ -170,46 +165,34 @@ class Generator {
       }
     }
   }
-
-  #text(end: string, column: number, checks: string): string {
-    return `if (bytes[at] !== 0x22) return -1;
-      const from = at + 1, close = ${end};
-      if (close < 0 || bytes[close] !== 0x22) return -1;
-      ${checks} low[${column}] = from; high[${column}] = close; at = close + 1;`;
-  }
-
-  #textChecks({ least, most, mostBytes, tests, among }: TextRules): string {
-    const checks: string[] = [];
-    if (mostBytes < Number.MAX_SAFE_INTEGER) checks.push(`close - from > ${mostBytes}`);
-    if (least > 0 || most < Number.MAX_SAFE_INTEGER) checks.push(`!hasLength(bytes, from, close, ${least}, ${most})`);
-    if (among !== null) checks.push(`names[${add(this.#constants.names, among)}].find(bytes, from, close) < 0`);
-    for (const test of tests) {
-      checks.push(`!tests[${add(this.#constants.tests, test)}](bytes.toString('utf8', from, close))`);
-    }
-    return checks.length === 0 ? '' : `if (${checks.join(' || ')}) return -1;`;
-  }
 }
 
-function numberChecks({ bounds, among }: NumberRules, column: number): string {
-  const checks = bounds.map(([operator, than]) => `!(number[${column}] ${operator} ${than})`);
-  if (among !== null) {
-    const same = among.map((each) => `number[${column}] === ${each}`);
-    checks.push(`!(${same.join(' || ') || 'false'})`);
-  }
-  return checks.length === 0 ? '' : `if (at < 0 || ${checks.join(' || ')}) return -1;`;
+function readNull(on: NullReading): string {
+  if (on === 'missed') return '';
+  const note = on === 'column' ? '' : `leftovers.null(${on.place});`;
+  return `if (bytes[at] === 0x6e) { at = skipNull(bytes, at); ${note} break; }`;
 }
 
-/** An object that no column shows is for `_extra`. */
+function writeExtra(room: string): string {
+  return `if (leftovers.count === 0) { into.setInt32(to, -1); to += 4; }
+      else {
+        rows.advance(to);
+        if (!leftovers.write(rows)) { rows.rollback(); return false; }
+        to = ${room}; out = rows.bytes; into = rows.view;
+      }`;
+}
+
+/** An object that neither a column nor a member of `_extra` shows is for `_extra`. */
 function traces(object: ObjectReading, columns: readonly number[] | null): string {
   if (columns === null || certainColumns(object).size > 0) return '';
   const set = columns.map((column) => `set[${column}] !== 0`);
-  return `if (at < 0 || !(${set.join(' || ') || 'false'})) return -1;`;
+  return `if (at < 0 || !(${[...set, 'leftovers.count > before'].join(' || ')})) return -1;`;
 }
 
 /** Columns that have a value whenever the object is read. */
 function certainColumns(object: ObjectReading, columns: Set<number> = new Set()): Set<number> {
   for (const { required, value } of object.properties) {
-    if (value === null || !required || value.nullable) continue;
+    if (value === null || !required || value.onNull !== 'missed') continue;
     if (value.read === 'object') certainColumns(value.object, columns);
     else columns.add(value.column);
   }
@@ -228,8 +211,4 @@ function readColumns(object: ObjectReading, columns = new Map<number, ColumnRead
 
 function depthOf({ properties, depth }: ObjectReading): number {
   return Math.max(depth, ...properties.map(({ value }) => (value?.read === 'object' ? depthOf(value.object) : depth)));
-}
-
-function add<T>(list: T[], value: T): number {
-  return list.push(value) - 1;
 }

@@ -6,19 +6,29 @@ import type { Slots } from './slots.ts';
 import { endOfText, QUOTE } from './text.ts';
 
 const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
 const SPACE = 0x20;
 
-/** Strings of the value last skipped. */
+/** Strings of the value last skipped, and whether any has a \u: it may hold what Postgres cannot. */
 let strings = 0;
+let hasEscapes = false;
 
 /** Index behind the value at `at`, or -1. What stands within it need not be JSON. */
 function endOfValue(bytes: Uint8Array, at: number, end: number, plain: Uint8Array): number {
   strings = 0;
+  hasEscapes = false;
   let depth = 0;
   for (; at < end; at++) {
     const byte = bytes[at]!;
     if (byte === QUOTE) {
       at = endOfText(bytes, at + 1, plain);
+      // JSON.parse looks at what is behind a backslash; here a quote behind it is no end.
+      while (bytes[at] === BACKSLASH) {
+        if (bytes[at + 1] === LETTER_U) hasEscapes = true;
+        if (++at >= end) return -1;
+        at = endOfText(bytes, at + 1, plain);
+      }
       if (bytes[at] !== QUOTE) return -1;
       strings++;
       if (depth === 0) return at + 1;
@@ -61,5 +71,6 @@ export function readParsed(
   // A key that stands twice takes strings away; see duplicate-keys.ts.
   if (typeof value === 'object' && value !== null && countStrings(value, levels) !== strings) return -1;
   slots.value[column] = value;
+  if (hasEscapes) slots.escapes = true;
   return accepts(value) ? behind : -1;
 }

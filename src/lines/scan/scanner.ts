@@ -25,19 +25,22 @@ interface Named {
   scan: Scan | null | undefined;
   /** Whether `$schema` is a property like others. */
   declaresEnvelope: boolean;
-  /** How many more of its lines were missed than taken. */
+  /** Lines that were missed, less {@link WORTH} for each that was taken. */
   misses: number;
   /** Lines that are not tried. */
   pause: number;
 }
 
 const BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const COMMA = 0x2c;
 const ENVELOPE = Buffer.from('"$schema":"');
 /** References come from events: neither many nor long ones may pile up. */
 const MOST_NAMES = 1_000;
 const LONGEST_NAME = 128;
-/** So many more misses than hits, and the next lines are not tried: a sender may have a way that no scanner can take. */
+/** A line that is given up at its very end has cost an eighth of what the usual way takes for it. */
+const WORTH = 8;
+/** So many misses that hits are not worth, and the next lines are not tried: a sender may have a way of its own. */
 const MOST_MISSES = 32;
 const PAUSE = 500;
 
@@ -51,6 +54,7 @@ export class LineScanner {
   #lines!: Lines;
   #tried!: Named;
   #start = 0;
+  #nameStart = 0;
   #end = 0;
 
   constructor(options: LineScannerOptions) {
@@ -64,6 +68,7 @@ export class LineScanner {
       view: new DataView(new ArrayBuffer(0)),
       plain: PLAIN,
       levels: limits.depth,
+      envelope: -1,
     };
   }
 
@@ -89,7 +94,8 @@ export class LineScanner {
       return null;
     this.#start = brace + 1;
     this.#end = end;
-    const named = this.#options.schema === null && this.#beginsWithEnvelope() ? this.#byEnvelope() : this.#usual;
+    this.#block.envelope = -1;
+    const named = this.#namedByLine();
     if (named === null || named.version === null || named.scan === null) return null;
     named.scan ??= this.#options.scannerOf(named.version);
     if (named.pause > 0) {
@@ -104,7 +110,7 @@ export class LineScanner {
   scan(rows: RowBuffer, batchLine: number): boolean {
     const tried = this.#tried;
     if (tried.scan!(this.#block, this.#start, this.#end, rows, batchLine)) {
-      if (tried.misses > 0) tried.misses--;
+      if (tried.misses > 0) tried.misses = Math.max(0, tried.misses - WORTH);
       return true;
     }
     if (++tried.misses > MOST_MISSES) {
@@ -112,6 +118,13 @@ export class LineScanner {
       tried.pause = PAUSE;
     }
     return false;
+  }
+
+  #namedByLine(): Named | null {
+    // To the version that the `schema` parameter chose, its `$schema` may be a property like others.
+    if (this.#options.schema !== null && this.#usual?.declaresEnvelope) return this.#usual;
+    if (this.#beginsWithEnvelope()) return this.#byEnvelope();
+    return this.#endsWithEnvelope() ? this.#byLastMember() : this.#usual;
   }
 
   #beginsWithEnvelope(): boolean {
@@ -128,8 +141,7 @@ export class LineScanner {
     const start = this.#start + ENVELOPE.length;
     const end = endOfText(bytes, start, plain);
     if (bytes[end] !== QUOTE || end >= this.#end) return null;
-    const index = this.#names.find(bytes, start, end);
-    const named = index === -1 ? this.#add(bytes.subarray(start, end)) : this.#named[index]!;
+    const named = this.#namedBy(start, end);
     if (named === null || named.declaresEnvelope) return named;
     if (bytes[end + 1] !== COMMA) return null;
     const next = skipSpace(bytes, end + 2);
@@ -137,6 +149,40 @@ export class LineScanner {
     if (bytes[next] !== QUOTE) return null;
     this.#start = next;
     return named;
+  }
+
+  /** Whether the line ends in `,"$schema":"<name>"}`; `#nameStart` is then where the name begins. */
+  #endsWithEnvelope(): boolean {
+    const { bytes } = this.#block;
+    const last = this.#end - 2;
+    if (bytes[last] !== QUOTE || bytes[last + 1] !== CLOSE_BRACE) return false;
+    let start = last;
+    for (const least = Math.max(this.#start, last - LONGEST_NAME); start > least; start--) {
+      if (bytes[start - 1] === QUOTE) break;
+    }
+    const key = start - ENVELOPE.length;
+    if (key <= this.#start || bytes[key - 1] !== COMMA) return false;
+    for (let at = 0; at < ENVELOPE.length; at++) if (bytes[key + at] !== ENVELOPE[at]) return false;
+    this.#nameStart = start;
+    return true;
+  }
+
+  /** The scanner meets the key, and only where it is one of the event's own does it step over it. */
+  #byLastMember(): Named | null {
+    const { bytes, plain } = this.#block;
+    const end = this.#end - 2;
+    if (endOfText(bytes, this.#nameStart, plain) !== end) return null;
+    const named = this.#namedBy(this.#nameStart, end);
+    if (named !== null && !named.declaresEnvelope) this.#block.envelope = this.#nameStart - ENVELOPE.length;
+    return named;
+  }
+
+  /** What a `$schema` chooses where the `schema` parameter leaves it open. */
+  #namedBy(start: number, end: number): Named | null {
+    if (this.#options.schema !== null) return this.#usual;
+    const { bytes } = this.#block;
+    const index = this.#names.find(bytes, start, end);
+    return index === -1 ? this.#add(bytes.subarray(start, end)) : this.#named[index]!;
   }
 
   #add(name: Buffer): Named | null {

@@ -13,6 +13,12 @@ export class Slots {
   /** 1 where the line has a value other than null. */
   readonly set: Uint8Array;
 
+  /** Whether what was parsed may hold NUL or half a surrogate pair. */
+  escapes = false;
+  /** Where the event's `$schema` stands among its members, if it is the last of them; and the place behind it. */
+  envelope = -1;
+  behindEnvelope = -1;
+
   constructor(columns: number) {
     this.low = new Int32Array(columns);
     this.high = new Int32Array(columns);

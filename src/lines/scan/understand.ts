@@ -1,15 +1,13 @@
 // What the scanner makes of a schema: for each property how its bytes are read and which rules are checked on them. Strict:
 // a keyword that is not known here is ajv's business. Where that is one property, its value is parsed and given to ajv;
 // where it is an object with columns of its own, lines that have it go the usual way.
-import type { Column, TablePlan } from '../../model.ts';
+import type { TablePlan } from '../../model.ts';
 import type { Bundle } from '../../schema/bundle.ts';
 import { compilePart } from '../../schema/compile.ts';
 import { isSchemaObject, type Schema, type SchemaObject } from '../../schema/dialect.ts';
-import { FORMATS } from '../../schema/formats.ts';
-import { schemaPattern } from '../../schema/pattern.ts';
 import type { ObjectShape, Slot } from '../../schema/shape.ts';
-import { LONGEST_ID } from '../encode.ts';
 import { Names } from './names.ts';
+import { type ScalarReading, scalar, typesOf } from './rules.ts';
 
 export interface ObjectReading {
   properties: PropertyReading[];
@@ -17,6 +15,8 @@ export interface ObjectReading {
   names: Names;
   /** How deep it stands; the event is 1. */
   depth: number;
+  /** Its number among the objects that may have members which are not declared; null: such lines go the usual way. */
+  open: number | null;
 }
 
 interface PropertyReading {
@@ -26,50 +26,52 @@ interface PropertyReading {
   value: ValueReading | null;
 }
 
-export type ValueReading = { nullable: boolean } & (
+/** What becomes of a null: it is not taken, the column says it, or `_extra` has to. */
+export type NullReading = 'missed' | 'column' | { place: number };
+
+export type ValueReading = { onNull: NullReading } & (
   | {
       read: 'object';
       object: ObjectReading;
       /** Columns of which one must have a value, or the object is for `_extra`. */
       traces: number[] | null;
     }
-  | ({ column: number } & (
-      | { read: 'integer' | 'double'; rules: NumberRules }
-      | { read: 'text'; email: boolean; rules: TextRules }
-      | { read: 'boolean' | 'timestamp' | 'date' | 'uuid' }
-      | { read: 'parsed'; depth: number; accepts: (value: unknown) => boolean }
-    ))
+  | ScalarReading
+  | ParsedReading
 );
 
-/** Comparisons that the number must pass, as operators of JavaScript and their right side. */
-export interface NumberRules {
-  bounds: [operator: '>=' | '>' | '<=' | '<', than: number][];
-  among: number[] | null;
-}
-
-export interface TextRules {
-  least: number;
-  most: number;
-  /** Bytes of an id that fit into its index. */
-  mostBytes: number;
-  tests: ((text: string) => boolean)[];
-  among: Names | null;
+/** A value that is parsed, and given to ajv. */
+interface ParsedReading {
+  read: 'parsed';
+  column: number;
+  /** How deep the object around it stands. */
+  depth: number;
+  accepts: (value: unknown) => boolean;
 }
 
 /** Keywords of an object whose members are read one by one. */
 const OBJECT_KEYWORDS = new Set(['type', 'properties', 'required', 'additionalProperties', 'nullable', '$defs']);
-const NUMBER_KEYWORDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
-const TEXT_KEYWORDS = ['minLength', 'maxLength', 'pattern', 'format'];
-const COMMON_KEYWORDS = ['type', 'nullable', 'enum', 'const'];
+export interface Reading {
+  event: ObjectReading;
+  /** Paths of the properties whose nulls are for `_extra`, by number. */
+  places: string[][];
+  /** Paths of the objects whose undeclared members are for `_extra`, by number. */
+  objects: string[][];
+}
 
 /** The reading of a version's events, or null if none of them could be read. */
-export function understand(bundle: Bundle, plan: TablePlan, shape: ObjectShape): ObjectReading | null {
+export function understand(bundle: Bundle, plan: TablePlan, shape: ObjectShape): Reading | null {
   // Names such as `constructor`, and references to the meta-schema, need an Ajv with other options.
   if (bundle.namesPrototype || bundle.usesMetaSchema) return null;
-  return new Reader(bundle, plan).object(bundle.schema, shape, 1);
+  const reader = new Reader(bundle, plan);
+  const event = reader.object(bundle.schema, shape, []);
+  const { places, objects } = reader;
+  return event === null ? null : { event, places, objects };
 }
 
 class Reader {
+  readonly places: string[][] = [];
+  readonly objects: string[][] = [];
   readonly #bundle: Bundle;
   readonly #plan: TablePlan;
   readonly #refersToWhole: boolean;
@@ -80,7 +82,8 @@ class Reader {
     this.#refersToWhole = JSON.stringify(bundle.schema).includes('"$ref":"#"');
   }
 
-  object(given: Schema, shape: ObjectShape, depth: number): ObjectReading | null {
+  /** @param path names that lead to the object */
+  object(given: Schema, shape: ObjectShape, path: readonly string[]): ObjectReading | null {
     const schema = this.#resolved(given);
     if (schema === null || Object.keys(schema).some((keyword) => !OBJECT_KEYWORDS.has(keyword))) return null;
     if (!typesOf(schema).includes('object')) return null;
@@ -88,8 +91,7 @@ class Reader {
     const required = new Set(Array.isArray(schema.required) ? (schema.required as string[]) : []);
     const properties = Object.keys(declared).map((name): PropertyReading => {
       const slot = shape.properties.get(name);
-      const isCertain = shape.required.has(name);
-      const value = slot === undefined ? null : this.#value(declared[name] as Schema, slot, isCertain, depth);
+      const value = slot === undefined ? null : this.#value(declared[name] as Schema, slot, shape, [...path, name]);
       return { name, required: required.has(name), value };
     });
     // Without them no event is valid, or each is one for the usual way.
@@ -97,40 +99,48 @@ class Reader {
     if (![...required].every((name) => read.has(name))) return null;
     const names = Object.keys(declared);
     // As bytes half a surrogate pair would be another character.
-    return names.every((name) => name.isWellFormed()) ? { properties, names: new Names(names), depth } : null;
+    if (!names.every((name) => name.isWellFormed())) return null;
+    const { additionalProperties: others = true } = schema;
+    const open = others === true && this.#plan.extra ? this.objects.push([...path]) - 1 : null;
+    return { properties, names: new Names(names), depth: path.length + 1, open };
   }
 
-  #value(schema: Schema, slot: Slot, isCertain: boolean, depth: number): ValueReading | null {
+  #value(given: Schema, slot: Slot, shape: ObjectShape, path: readonly string[]): ValueReading | null {
+    const isCertain = shape.required.has(path.at(-1)!);
+    if (slot.kind === 'object') return this.#nested(given, slot, isCertain, path);
+    const reading = this.#column(given, slot.index, path.length);
+    if (reading === null) return null;
+    const takesNull = slot.nullable && (reading.read === 'parsed' ? reading.accepts(null) : reading.takesNull);
     // Where there is `_extra`, it takes a null that an absent property would not be told from.
-    const mayBeNull = slot.nullable && (isCertain || !this.#plan.extra);
-    return slot.kind === 'column'
-      ? this.#column(schema, slot.index, mayBeNull, depth)
-      : this.#nested(schema, slot, isCertain, mayBeNull && !this.#plan.extra, depth);
+    return { ...reading, onNull: this.#null(takesNull, isCertain || !this.#plan.extra, path) };
   }
 
   #nested(
     given: Schema,
     slot: Slot & { kind: 'object' },
     isCertain: boolean,
-    mayBeNull: boolean,
-    depth: number,
+    path: readonly string[],
   ): ValueReading | null {
-    const object = this.object(given, slot.shape, depth + 1);
+    const object = this.object(given, slot.shape, path);
     if (object === null) return null;
-    const isTraced = !this.#plan.extra || (isCertain && !slot.nullable);
-    const nullable = mayBeNull && typesOf(this.#resolved(given)!).includes('null');
-    return { read: 'object', nullable, object, traces: isTraced ? null : columnsOf(slot.shape) };
+    const { extra } = this.#plan;
+    const isTraced = !extra || (isCertain && !slot.nullable);
+    const takesNull = slot.nullable && typesOf(this.#resolved(given)!).includes('null');
+    const onNull = this.#null(takesNull, !extra, path);
+    return { read: 'object', onNull, object, traces: isTraced ? null : columnsOf(slot.shape) };
   }
 
-  #column(given: Schema, index: number, mayBeNull: boolean, depth: number): ValueReading | null {
-    const column = this.#plan.columns[index]!;
+  #null(isTaken: boolean, byColumn: boolean, path: readonly string[]): NullReading {
+    if (!isTaken) return 'missed';
+    return byColumn ? 'column' : { place: this.places.push([...path]) - 1 };
+  }
+
+  #column(given: Schema, index: number, depth: number): ScalarReading | ParsedReading | null {
     const schema = this.#resolved(given);
-    const reading = schema === null ? null : scalar(schema, column, index, mayBeNull);
+    const reading = schema === null ? null : scalar(schema, this.#plan.columns[index]!, index);
     if (reading !== null) return reading;
     if (given === false || this.#refersToWhole) return null;
-    const accepts = given === true ? () => true : this.#partly(given);
-    const nullable = mayBeNull && accepts(null);
-    return { read: 'parsed', column: index, nullable, depth, accepts };
+    return { read: 'parsed', column: index, depth, accepts: given === true ? () => true : this.#partly(given) };
   }
 
   /** Compiled when the first value comes. A part that ajv cannot compile is left to the usual way. */
@@ -162,94 +172,6 @@ class Reader {
     }
     return isSchemaObject(schema) ? schema : null;
   }
-}
-
-const ALL_TYPES = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'];
-
-/** The types that a schema names, those that it leaves open included. */
-function typesOf({ type, nullable }: SchemaObject): readonly unknown[] {
-  if (type === undefined) return ALL_TYPES;
-  const types: unknown[] = Array.isArray(type) ? type : [type];
-  return nullable === true ? [...types, 'null'] : types;
-}
-
-/** The reading of one scalar into the column that holds such scalars, or null where it takes more than that. */
-function scalar(schema: SchemaObject, column: Column, index: number, mayBeNull: boolean): ValueReading | null {
-  const types = typesOf(schema);
-  const has = (known: readonly string[]) =>
-    Object.keys(schema).every((keyword) => known.includes(keyword) || COMMON_KEYWORDS.includes(keyword));
-  const choices = choicesOf(schema);
-  const nullable = mayBeNull && types.includes('null') && (choices === null || choices.includes(null));
-  const target = { column: index, nullable };
-  const isPlain = choices === null && types.includes('string');
-  switch (column.type) {
-    case 'bigint':
-    case 'double precision': {
-      const read = column.type === 'bigint' ? 'integer' : 'double';
-      // A `double precision` of which the schema wants integers alone needs a look at the fraction.
-      if (!has(NUMBER_KEYWORDS) || !types.includes(read === 'integer' ? 'integer' : 'number')) return null;
-      const rules = numberRules(schema, choices);
-      return rules === null ? null : { read, ...target, rules };
-    }
-    case 'boolean':
-      return choices === null && has([]) && types.includes('boolean') ? { read: 'boolean', ...target } : null;
-    case 'text': {
-      const rules = has(TEXT_KEYWORDS) && types.includes('string') ? textRules(schema, column, choices) : null;
-      return rules === null ? null : { read: 'text', ...target, email: schema.format === 'email', rules };
-    }
-    case 'timestamptz':
-      return isPlain && has(['format']) && schema.format === 'date-time' ? { read: 'timestamp', ...target } : null;
-    case 'date':
-    case 'uuid':
-      return isPlain && has(['format']) && schema.format === column.type ? { read: column.type, ...target } : null;
-    case 'jsonb':
-      return null;
-  }
-}
-
-/** What `enum` and `const` leave, or null without them. */
-function choicesOf(schema: SchemaObject): unknown[] | null {
-  const listed = Array.isArray(schema.enum) ? (schema.enum as unknown[]) : null;
-  if (!Object.hasOwn(schema, 'const')) return listed;
-  const { const: only } = schema;
-  return listed === null || typeof only !== 'object' ? [only].filter((each) => listed?.includes(each) ?? true) : [];
-}
-
-const OPERATORS = { minimum: '>=', exclusiveMinimum: '>', maximum: '<=', exclusiveMaximum: '<' } as const;
-
-function numberRules(schema: SchemaObject, choices: readonly unknown[] | null): NumberRules | null {
-  const bounds: NumberRules['bounds'] = [];
-  for (const [keyword, operator] of Object.entries(OPERATORS)) {
-    const than = schema[keyword];
-    if (than === undefined) continue;
-    if (typeof than !== 'number') return null;
-    bounds.push([operator, than]);
-  }
-  return { bounds, among: choices?.filter((each) => typeof each === 'number') ?? null };
-}
-
-function textRules(schema: SchemaObject, column: Column, choices: readonly unknown[] | null): TextRules | null {
-  const { minLength = 0, maxLength = Number.MAX_SAFE_INTEGER, pattern, format } = schema;
-  if (typeof minLength !== 'number' || typeof maxLength !== 'number') return null;
-  const tests: TextRules['tests'] = [];
-  if (format !== undefined && format !== 'email') {
-    if (typeof format !== 'string' || format in Object.prototype) return null;
-    const known = Object.hasOwn(FORMATS, format) ? FORMATS[format] : () => true;
-    if (typeof known === 'function') tests.push(known as (text: string) => boolean);
-    else if (known instanceof RegExp) tests.push((text) => known.test(text));
-    else return null;
-  }
-  if (pattern !== undefined) {
-    if (typeof pattern !== 'string') return null;
-    const regExp = schemaPattern(pattern);
-    tests.push((text) => regExp.test(text));
-  }
-  const among =
-    choices === null
-      ? null
-      : new Names(choices.filter((each) => typeof each === 'string' && each.isWellFormed()) as string[]);
-  const mostBytes = column.id ? LONGEST_ID : Number.MAX_SAFE_INTEGER;
-  return { least: minLength, most: maxLength, mostBytes, tests, among };
 }
 
 /** All columns of an object, at any depth. */

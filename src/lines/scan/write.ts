@@ -18,7 +18,7 @@ export function writeColumn(reading: ValueReading | undefined, type: ColumnType,
   if (reading === undefined) return empty;
   const { index, isCertain } = place;
   const write = reading.read === 'parsed' ? writeParsed(type, place) : writeSlot(type, index);
-  return isCertain ? write : `if (set[${index}] === 0) { ${empty} } else { ${write} }`;
+  return isCertain ? `{ ${write} }` : `if (set[${index}] === 0) { ${empty} } else { ${write} }`;
 }
 
 function writeSlot(type: ColumnType, index: number): string {
@@ -35,8 +35,15 @@ function writeSlot(type: ColumnType, index: number): string {
     case 'uuid':
       return `into.setInt32(to, 16); copyUuid(bytes, low[${index}], out, to + 4); to += 20;`;
     case 'text':
-      return `into.setInt32(to, high[${index}] - low[${index}]);
-        to = copyText(bytes, view, low[${index}], high[${index}], out, into, to + 4);`;
+      // See `text` in checks.ts.
+      return `const from = low[${index}];
+        if (from >= 0) {
+          into.setInt32(to, high[${index}] - from);
+          to = copyText(bytes, view, from, high[${index}], out, into, to + 4);
+        } else {
+          into.setInt32(to, high[${index}] + 1 + from);
+          to = copyText(unescaped.bytes, unescaped.view, -1 - from, high[${index}], out, into, to + 4);
+        }`;
     case 'jsonb':
       throw new Error('a jsonb is written from its parsed value');
   }

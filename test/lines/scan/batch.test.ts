@@ -165,10 +165,9 @@ t.test('so does an upload of many subjects, blank lines, damage and all, as NDJS
     const version = random.pick(versions);
     const event = texts.get(version)!.event({ odd: random.chance(0.3), wild: random.chance(0.1) ? 0.05 : 0 });
     const name = random.pick([version.subject, version.id, `/${version.subject}/1`, 'nobody', 'many/1.0.0']);
-    const named = event.replace(
-      /^\{/,
-      random.pick([`{"$schema":"${name}",`, `{"$schema":"${version.id}",`, '{', '{ ']),
-    );
+    const named = event
+      .replace(/^\{/, random.pick([`{"$schema":"${name}",`, `{"$schema":"${version.id}",`, '{', '{ ']))
+      .replace(/\}$/, random.pick(['}', '}', '}', `,"$schema":"${version.id}"}`]));
     // A line feed would be two lines of NDJSON and none of an array.
     const line = random.chance(0.03) ? damaged(Buffer.from(named), random) : Buffer.from(named);
     lines.push(line.includes('\n') ? Buffer.from(' \t') : line);

@@ -51,12 +51,22 @@ function compareVersion(version: SchemaVersion, seed: number, lines: number, par
   for (let count = 0; count < lines; count++) {
     const kind = random.pick(['common', 'odd', 'wild', 'damaged'] as const);
     const spelling = random.pick(SPELLINGS[kind]);
-    const text = Buffer.from(texts.event(spelling));
+    const event = texts.event(spelling);
+    const text = Buffer.from(kind !== 'common' && random.chance(0.3) ? enveloped(event, version, random) : event);
     const line = kind === 'damaged' ? damaged(text, random) : text;
     const around = kind === 'common' ? AROUND[0]! : random.pick(AROUND);
     scores[kind].note(both.compare(line, around), `${version.id} ${kind}`, line);
   }
   return scores;
+}
+
+/** The event with a `$schema` first, last, or both, which is its version, another one, or none. */
+function enveloped(event: string, { subject, id }: SchemaVersion, random: Random): string {
+  const name = () =>
+    `"$schema":${random.pick([`"${id}"`, `"${id}"`, `"${subject}"`, `"/${subject}/1"`, '"nobody"', '"a\\"b"', '1'])}`;
+  const first = event.replace(/^\{(?!\s*\})/, () => `{${name()},`);
+  const last = (text: string) => text.replace(/(?<!\{\s*)\}$/, () => `,${name()}${random.pick(['', '', '', ' '])}}`);
+  return random.pick([first, last(event), last(event), last(first)]);
 }
 
 function subjectOf(version: SchemaVersion) {
@@ -65,6 +75,30 @@ function subjectOf(version: SchemaVersion) {
 }
 
 t.comment(`SCAN_SEED=${SEED}`);
+
+t.test(
+  'a `$schema` at either end of the line chooses the scanner, or is passed over where it has no say',
+  async (t) => {
+    const registry = await loadFolder('schemas');
+    const event = '"event_type":1,"event_time":"2026-01-02T03:04:05Z","processing_date":"2026-01-02"';
+    const data = '"data":{"user_email":"a@example.com","phone_number":"\\"1\\""';
+    const named = '"$schema":"user_event/1.0.0"';
+    const good = [`{${event},${data}}}`, `{${named},${event},${data}}}`, `{${event},${data}},${named}}`];
+    const other = [
+      [`{${event},${data},${named}}}`, 'inside of another object'],
+      [`{${event},${data}}},${named}}`, 'behind the event'],
+      [`{${event},${data},"x":"},${named}}`, 'inside of a text'],
+      [`{${named},${event},${data}},${named}}`, 'twice'],
+    ] as const;
+    for (const schema of [null, registry.only]) {
+      const both = new BothWays(registry, schema);
+      for (const line of good) t.match(both.compare(Buffer.from(line)), { scanned: true, accepted: true }, line);
+      for (const [line, where] of other) {
+        t.strictSame(both.compare(Buffer.from(line)), { scanned: false, accepted: false, fault: undefined }, where);
+      }
+    }
+  },
+);
 
 t.test('of random schemas too, whatever they combine', async (t) => {
   t.setTimeout(280_000);

@@ -37,9 +37,9 @@ export const SCHEMAS: Record<string, { schema: object; common: number }> = {
       closed,
     ),
   },
-  // A null that no column tells from nothing is for `_extra`, and so for the usual way.
+  // A null that no column tells from nothing is for `_extra`, and so is what is not declared.
   open: {
-    common: 0.1,
+    common: 0.9,
     schema: object(
       {
         a: { type: 'string' },
@@ -130,8 +130,31 @@ export const SCHEMAS: Record<string, { schema: object; common: number }> = {
     schema: object({ $schema: { type: 'string' }, a: { type: 'integer' } }, ['a'], closed),
   },
   escaped: {
-    common: 0,
+    common: 0.9,
     schema: object({ 'quote"\\\u0001': { type: 'string' }, a: { enum: ['"', '\\', '\n', '/'] } }, ['a']),
+  },
+  // A column says a null, or says nothing, or the object around it shows in `_extra` alone.
+  traces: {
+    common: 0.3,
+    schema: object(
+      {
+        $schema: { type: 'string' },
+        o: object({ x: { type: ['integer', 'null'] }, p: object({ y: { type: ['string', 'null'] } }, []) }, []),
+        q: { type: ['object', 'null'], properties: { z: { type: ['array', 'null'] } }, required: ['z'] },
+        r: object({ s: object({ t: { type: ['boolean', 'null'] } }) }, []),
+        some: object({ a: { type: 'integer' } }, ['a'], { additionalProperties: { type: 'integer' } }),
+      },
+      [],
+    ),
+  },
+  // More places for a null than a mask has bits.
+  many_nulls: {
+    common: 1,
+    schema: object(
+      Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`n${at}`, { type: ['integer', 'null'] }])),
+      ['n3'],
+      closed,
+    ),
   },
   conditions: {
     common: 0,

@@ -242,7 +242,30 @@ const WORDS = [
   'a/b',
   '{[',
   ',:}]',
+  'she said "hello" and left',
+  '"',
+  '\\',
+  'C:\\temp\\',
+  'line\nline\r\n',
+  '\t\b\f\u0001',
+  'größer als 𝕊',
 ];
+/** What is no escape, or none that Postgres can hold. */
+const BAD_ESCAPES = [
+  ...['\\', '\\u', '\\u12', '\\u12g4', '\\x41', '\\U0041', '\\ ', '\\\u00e9', '\\u0000', '\\ud800', '\\udc00'],
+  ...[
+    '\\ud83d\\ud83d',
+    '\\ud83d\\n',
+    '\\ud83dx',
+    '\\udc00\\ud800',
+    '\\ud83d\\ude0',
+    '\\ud83d\\ude00\\ude00',
+    '\\"',
+    '\\u-123',
+  ],
+];
+/** Keys that a schema may not declare. */
+const UNDECLARED = ['undeclared', 'surprise', 'two words', 'größe', 'a"b', '', '__proto__', 'constructor', '日本'];
 const SPACES = ['', '', '', ' ', '  ', '\t', '\r', ' \t '];
 
 /** Makes texts for the schema of a bundle. */
@@ -314,6 +337,9 @@ export class Texts {
     if (names.length > 0 && random.chance(spelling.wild / 8)) names.splice(random.below(names.length), 1);
     if (random.chance(spelling.wild / 8)) names.push(random.pick(['surprise', '__proto__', '$schema', 'toString', '']));
     if (spelling.odd && random.chance(0.3)) names.sort(() => random.next() - 0.5);
+    const isOpen = (schema.additionalProperties ?? true) === true;
+    // Twice now and then: a key may stand in an object once.
+    while (isOpen && random.chance(0.15)) names.push(random.pick(UNDECLARED));
     const isSpaced = spelling.odd && random.chance(0.5);
     const space = () => (isSpaced ? random.pick(SPACES) : '');
     const members = names.map((name) => {
@@ -383,8 +409,15 @@ export class Texts {
 
   #quoted(text: string, spelling: Spelling): string {
     const quoted = JSON.stringify(text);
-    if (!spelling.odd || !this.#random.chance(0.02)) return quoted;
-    return quoted.replace(/[a-z]/, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`);
+    const random = this.#random;
+    if (!spelling.odd || !random.chance(0.1)) return quoted;
+    if (random.chance(0.1)) return quoted.replace(/.$/, () => `${random.pick(BAD_ESCAPES)}"`);
+    // As Python writes them, as PHP does, and as nobody has to.
+    const hex = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    const spelled = quoted.replace(/[\u0080-\uffff]/g, hex).replace(/\//g, '\\/');
+    return random.chance(0.5)
+      ? spelled
+      : spelled.replace(/(?<!\\u?[0-9a-f]*)[a-z]/, (letter) => hex(letter).toUpperCase().replace('U', 'u'));
   }
 }
 
