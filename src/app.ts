@@ -66,13 +66,15 @@ export async function buildServer(app: Service, log: Logger): Promise<FastifyIns
   server.addHook('preClose', async () => {
     isClosing = true;
   });
-  server.addHook('onRequest', async ({ raw }) => {
+  // With a callback, as all hooks that every request comes by: a promise for each cost a tenth of an empty answer.
+  server.addHook('onRequest', ({ raw }, _reply, done) => {
     checkHost(raw);
-    if (isClosing) throw shuttingDown();
+    done(isClosing ? shuttingDown() : undefined);
   });
   takeOverContinue(server.server);
-  server.addHook('onSend', async (request, reply) => {
+  server.addHook('onSend', (request, reply, _payload, done) => {
     if (isClosing || isBodyAwaited(request.raw)) reply.header('connection', 'close');
+    done();
   });
   boundTraffic(server, app.config.limits);
 

@@ -66,7 +66,11 @@ export class Problem extends Error {
     detail: string,
     options: { retryAfter?: number; members?: Record<string, unknown>; cause?: unknown } = {},
   ) {
+    // What a client did wrong has no place in our code, and finding it is most of what a refusal costs.
+    const { stackTraceLimit } = Error;
+    if (PROBLEMS[code][0] < 500) Error.stackTraceLimit = 0;
     super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Problem';
     this.code = code;
     [this.status, this.title] = PROBLEMS[code];

@@ -4,3 +4,8 @@
 export function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
+
+/** An array of text as Postgres reads it: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-INPUT */
+export function arrayText(values: readonly string[]): string {
+  return `{${values.map((value) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`;
+}

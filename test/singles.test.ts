@@ -181,3 +181,76 @@ t.test('a body that comes in pieces, or breaks off, is taken as any other', asyn
   t.strictSame(await query("SELECT count(*)::int AS n FROM sluice.batches WHERE status = 'aborted'"), [{ n: 1 }]);
   t.strictSame(await query('SELECT count(*)::int AS n FROM events.user_event'), [{ n: 1 }]);
 });
+
+t.test('the answer to COMMIT is lost: each is told that it was stored, and it was, once', async (t) => {
+  const { url, query } = await testDatabase(t);
+  const proxy = await proxyTo(t, url);
+  const schemaDir = await things(t);
+  const server = await startServer(t, { databaseUrl: proxy.url, schemaDir });
+  // CommandComplete of a COMMIT, on a connection that has recorded a batch.
+  const committed = Buffer.from('C\0\0\0\x0bCOMMIT\0', 'latin1');
+  const recording = new Set<object>();
+  let lost = 0;
+  proxy.inflict({
+    watch: (piece, direction, link) => {
+      if (direction === 'up' && piece.includes('INSERT INTO sluice.batches AS batches')) recording.add(link);
+      if (direction === 'up' || lost > 0 || !recording.has(link) || !piece.includes(committed)) return 'pass';
+      lost++;
+      return 'reset';
+    },
+  });
+  const answers = await Promise.all(
+    Array.from({ length: MANY }, (_, index) => single(server, { id: `id${index % 50}`, n: index })),
+  );
+  t.equal(lost, 1);
+  for (const { status, json } of answers) {
+    t.equal(status, 201);
+    t.ok(addsUp(json));
+  }
+  const accepted = answers.filter(({ json }) => json.lines.accepted === 1);
+  t.equal(accepted.length, 50);
+  t.strictSame(await query('SELECT count(*)::int AS n FROM events.thing'), [{ n: 50 }]);
+  for (const id of new Set(answers.map(({ json }) => json.batch_id as string))) {
+    t.match(await get(server, `/v1/batches/${id}/reconciliation`), { json: { status: 'matched' } });
+  }
+});
+
+for (const point of ['after-stage', 'before-commit', 'after-commit']) {
+  t.test(`killed ${point}: of a group all is there, or nothing, and nobody was told`, async (t) => {
+    const { url, query } = await testDatabase(t);
+    const schemaDir = await things(t, { 'other/1.0.0.json': { ...THING, required: ['n'], properties: { n: {} } } });
+    const server = await startServer(t, { databaseUrl: url, schemaDir, env: { FAULT_POINT: point } });
+    const answers = await Promise.allSettled(
+      Array.from({ length: MANY }, (_, n) =>
+        single(server, n % 2 === 0 ? { $schema: 'thing/1.0.0', id: `id${n}`, n } : { $schema: 'other/1.0.0', n }),
+      ),
+    );
+    t.equal(answers.filter(({ status }) => status === 'fulfilled').length, 0);
+    await server.kill();
+    const [{ batches, events, rows }] = (await query(
+      `SELECT count(*)::int AS batches, coalesce(sum(accepted), 0)::int AS events,
+         (SELECT count(*) FROM events.thing)::int + (SELECT count(*) FROM events.other)::int AS rows FROM sluice.batches`,
+    )) as [{ batches: number; events: number; rows: number }];
+    // Another group may have come to its end while this one did.
+    t.equal(batches > 0, point === 'after-commit');
+    t.equal(rows, events);
+    const next = await startServer(t, { databaseUrl: url, schemaDir });
+    t.match(await single(next, { $schema: 'thing/1.0.0', id: 'next' }), { status: 201 });
+  });
+}
+
+t.test('the report of an event in a group has what that of the same event alone has', async (t) => {
+  const server = await startServer(t, { schemaDir: await things(t) });
+  const shape = ({ json, headers }: Answer): unknown => {
+    const { batch_id, duration_ms, links, ...rest } = json;
+    t.type(duration_ms, 'number');
+    t.equal(headers.get('location'), `/v1/batches/${batch_id}`);
+    return { keys: Object.keys(json), links: JSON.stringify(links).replaceAll(batch_id, ''), ...rest };
+  };
+  const alone = shape(await single(server, { id: 'alone', n: 1 }));
+  const answers = await Promise.all(
+    Array.from({ length: MANY }, (_, n) => single(server, { id: `${n}`.padEnd(5), n: 1 })),
+  );
+  t.ok(new Set(answers.map(({ json }) => json.batch_id)).size < MANY);
+  for (const answer of answers) t.strictSame(shape(answer), alone);
+});

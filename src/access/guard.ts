@@ -45,9 +45,10 @@ export function guard(server: FastifyInstance, { ring, isLocal }: Access): void 
     }
   });
   if (ring === undefined) {
-    server.addHook('onRequest', async (request) => {
+    server.addHook('onRequest', (request, _reply, done) => {
       request.client = ANYBODY;
       if (!isOpen(request)) refuseOtherSites(request, isLocal);
+      done();
     });
     return;
   }

@@ -1,6 +1,7 @@
 // Small JSON bodies, read whole: nearly all of them are single events, and a stream each would cost more than the event.
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
+import type { Limits } from '../config.ts';
 import type { UploadFile } from '../ingest.ts';
 import { undeclaredGzip } from './body.ts';
 import { letBodyCome } from './continue.ts';
@@ -11,13 +12,14 @@ import { Receipt } from './stream.ts';
 /** Larger bodies are streams. */
 const MOST_BYTES = 64 * 1024;
 
-/** Whether a request may hold one event and nothing that asks for a batch of its own. */
-export function mayBeSingle({ headers }: FastifyRequest, options: UploadOptions): boolean {
+/** Whether a request may hold one event and nothing that asks for a batch of its own, or that is to be refused. */
+export function mayBeSingle({ headers }: FastifyRequest, options: UploadOptions, { bodyBytes }: Limits): boolean {
   const length = Number(headers['content-length'] ?? Number.NaN);
   const isPlain = headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined;
   const { dryRun, onError, maxRejected, report } = options;
   const isUsual = !dryRun && onError === 'continue' && maxRejected === null && report !== 'full';
-  return isPlain && isUsual && length > 0 && length <= MOST_BYTES;
+  const most = bodyBytes === 0 ? MOST_BYTES : Math.min(bodyBytes, MOST_BYTES);
+  return isPlain && isUsual && length > 0 && length <= most;
 }
 
 /**

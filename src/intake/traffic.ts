@@ -23,8 +23,8 @@ export function boundTraffic(server: FastifyInstance, { requests, idleMs }: Limi
   (server.server as Server).maxConnections = requests * CONNECTIONS_A_REQUEST;
   let underWay = 0;
 
-  server.addHook('onRequest', async (request, reply) => {
-    if (EXEMPT.has(request.url)) return;
+  server.addHook('onRequest', (request, reply, done) => {
+    if (EXEMPT.has(request.url)) return done();
     if (underWay >= requests) {
       throw new Problem('overloaded', `There are ${requests} requests under way already`, { retryAfter: 1 });
     }
@@ -32,13 +32,15 @@ export function boundTraffic(server: FastifyInstance, { requests, idleMs }: Limi
     reply.raw.once('close', () => {
       underWay--;
     });
+    done();
   });
 
   // The time counts from the last byte that moved either way; while we are the slow side nothing waits to be taken.
-  server.addHook('onSend', async (request, reply) => {
+  server.addHook('onSend', (request, reply, _payload, done) => {
     const { raw } = reply;
     raw.setTimeout(idleMs, () => {
       if (raw.writableLength > 0 || raw.writableNeedDrain) request.raw.destroy();
     });
+    done();
   });
 }

@@ -24,8 +24,7 @@ export async function copyRows(
   data: Buffer,
   rows: number,
 ): Promise<void> {
-  const names = columns.map(quote).join(', ');
-  const stream = connection.query(copyFrom(`COPY ${table} (${names}) FROM STDIN (FORMAT binary)`));
+  const stream = connection.query(copyFrom(copyStatement(table, columns)));
   // It may tell of the end of its connection once more when nobody waits for it any longer.
   stream.on('error', () => {});
   stream.end(data);
@@ -33,6 +32,10 @@ export async function copyRows(
   if (stream.rowCount !== rows) {
     throw new Error(`COPY into ${table}: ${rows} rows sent, ${stream.rowCount} loaded`);
   }
+}
+
+export function copyStatement(table: string, columns: readonly string[]): string {
+  return `COPY ${table} (${columns.map(quote).join(', ')}) FROM STDIN (FORMAT binary)`;
 }
 
 /**

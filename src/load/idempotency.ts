@@ -2,6 +2,7 @@
 // to its payload in the transaction that commits the batch.
 import { borrow, type Connection, type Database, retried } from '../db.ts';
 import { isAlive } from './liveness.ts';
+import type { Step } from './trip.ts';
 
 /** A key that this request runs under. */
 export interface Claim {
@@ -68,11 +69,16 @@ async function tryToClaim(connection: Connection, claim: Claim, process: string)
 
 /** Binds the key to its payload and batch, inside the batch's transaction. False if the claim was lost. */
 export async function completeClaim(connection: Connection, claim: Claim, fingerprint: Buffer): Promise<boolean> {
-  const { rowCount } = await connection.query(
-    `UPDATE sluice.idempotency_keys SET fingerprint = $3 WHERE key = $1 AND batch_id = $2 AND fingerprint IS NULL`,
-    [claim.key, claim.batchId, fingerprint],
-  );
+  const { rowCount } = await connection.query(COMPLETE, [claim.key, claim.batchId, fingerprint]);
   return rowCount === 1;
+}
+
+const COMPLETE =
+  'UPDATE sluice.idempotency_keys SET fingerprint = $3 WHERE key = $1 AND batch_id = $2 AND fingerprint IS NULL';
+
+/** {@link completeClaim} as a step; it tells of no row where that returns false. */
+export function claimStep(claim: Claim, fingerprint: Buffer): Step {
+  return { text: COMPLETE, values: [claim.key, claim.batchId, fingerprint], rows: 1 };
 }
 
 /** Gives a key free again: the request failed, and a retry starts anew. */

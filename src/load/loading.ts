@@ -25,17 +25,35 @@ import { Ahead, type Promoted, promoteRest } from './ahead.ts';
 import { Chunk, type LinePlace } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
 import { correctDigest } from './digests.ts';
-import { type Claim, completeClaim, releaseClaim } from './idempotency.ts';
+import { type Claim, claimStep, completeClaim, releaseClaim } from './idempotency.ts';
 import { inspect } from './inspect.ts';
 import { LineRecords } from './line-records.ts';
-import { type BatchConstants, copyToFinal, holdTable, promoteTable, recordDuplicates } from './promote.ts';
-import { forgetBatch, readAnswer, recordFinished, recordReceiving, type StoredAnswer, takenForDead } from './record.ts';
+import {
+  type BatchConstants,
+  copyToFinal,
+  finalStep,
+  holdTable,
+  promoteTable,
+  recordDuplicates,
+  stagedSteps,
+} from './promote.ts';
+import {
+  type FinishedBatch,
+  finishedStep,
+  forgetBatch,
+  readAnswer,
+  recordFinished,
+  recordReceiving,
+  type StoredAnswer,
+  takenForDead,
+} from './record.ts';
 import type { Replayed } from './replayed.ts';
-import { forgetRows } from './row-digests.ts';
+import { blockStep, forgetRows } from './row-digests.ts';
 import { lineBytesReader, type Offender, sift } from './sift.ts';
 import { dropUnloggedStages, type StageTable } from './stage.ts';
 import { Staging } from './staging.ts';
 import { findRefusedRows, type RefusedRow, type Suspects } from './trial.ts';
+import { commitTogether } from './trip.ts';
 
 /** Tries of the promoting transaction when it loses against another one. */
 const TRIES = 5;
@@ -181,6 +199,8 @@ export class Loading implements Destination {
     const { dryRun } = this.#options;
     const isKept = this.abortReason === undefined;
     if (!isKept) await this.#ahead?.giveUp();
+    const together = completes && this.#isPlain ? await this.#commitTogether(ending) : undefined;
+    if (together !== undefined) return together;
     const taken = await this.#finishAhead(ending, completes);
     if (taken !== undefined) return taken;
     const answer = await borrow(this.#db, async (connection) => {
@@ -191,6 +211,56 @@ export class Loading implements Destination {
     });
     if (dryRun && this.#isRecorded) await transact(this.#db, (connection) => this.#leaveNothing(connection));
     return answer;
+  }
+
+  /** Whether nothing has to be asked of Postgres on the way: all lines were good, few, and no check looks at them. */
+  get #isPlain(): boolean {
+    const { dryRun, replayed, alongside } = this.#options;
+    const { rejected, blank } = this.#tally;
+    return (
+      !(dryRun || this.#isRecorded) &&
+      replayed === undefined &&
+      alongside === undefined &&
+      this.abortReason === undefined &&
+      rejected + blank === 0 &&
+      this.#staging.isPlain
+    );
+  }
+
+  /**
+   * Does all of it in one trip, on the assumption that nothing is a duplicate; undefined, and nothing is done, where
+   * something is.
+   */
+  async #commitTogether(ending: Ending): Promise<StoredAnswer | undefined> {
+    const { claim } = this.#options;
+    const expected = this.#tally.passedTotal;
+    const chunks = [...this.#staging.chunks.values()];
+    const observed = chunks.reduce((sum, { rows }) => sum + rows.rows, 0);
+    if (observed !== expected) return undefined;
+    const checks: CheckResult[] = [{ name: 'row_count_match', status: 'passed', expected, observed }];
+    const report = this.#report(ending, { ...NOTHING, checks });
+    const stored = { report: JSON.stringify(report), status: httpStatus(report) };
+    const { blocks, digest } = this.#staging.digests.ending(chunks);
+    const records = [
+      ...blocks.map((block) => blockStep(this.#batch.id, block)),
+      finishedStep(this.#finished(report, stored, ending, digest)),
+      ...(claim === null ? [] : [claimStep(claim, ending.fingerprint)]),
+    ];
+    const odd = await borrow(this.#db, async (connection) => {
+      const stages = await this.#staging.open(connection);
+      const staged = stages.flatMap((stage) =>
+        stagedSteps(this.#staging.chunks.get(stage.plan.table)!, stage, this.#batch),
+      );
+      const direct = this.#staging.direct.map((chunk) => finalStep(chunk, this.#batch));
+      faultPoint('after-stage');
+      return commitTogether(connection, [...staged, ...direct, ...records], () => {
+        this.#isInDoubt = true;
+        faultPoint('before-commit');
+      });
+    });
+    if (odd === undefined) faultPoint('after-commit');
+    else if (records.includes(odd)) throw takenForDead();
+    return odd === undefined ? stored : undefined;
   }
 
   /** Ends the batch in the transaction that has begun to promote it; undefined where that cannot be. */
@@ -347,27 +417,13 @@ export class Loading implements Destination {
     connection: Connection,
     report: Report,
     answer: StoredAnswer,
-    { files, fingerprint }: Ending,
+    ending: Ending,
     completes: boolean,
   ): Promise<void> {
-    const { claim, process, batchId, client, schemaParameter, replayed, alongside } = this.#options;
+    const { claim, batchId, replayed, alongside } = this.#options;
     const digest = await this.#staging.digests.finish(connection, this.#staging.chunks.values());
-    const isOurs = await recordFinished(connection, {
-      ...this.#batch,
-      process,
-      client,
-      report,
-      reportText: answer.report,
-      httpStatus: answer.status,
-      subjects: [...new Set([...this.#tally.schemas].map((id) => id.slice(0, id.indexOf('/'))))],
-      schemaParameter,
-      schemas: [...this.#tally.schemas],
-      replayOf: replayed?.batches ?? [],
-      digest: report.lines.accepted > 0 ? digest : null,
-      files,
-      reason: this.abortReason ?? null,
-    });
-    const isClaimed = claim === null || !completes || (await completeClaim(connection, claim, fingerprint));
+    const isOurs = await recordFinished(connection, this.#finished(report, answer, ending, digest));
+    const isClaimed = claim === null || !completes || (await completeClaim(connection, claim, ending.fingerprint));
     if (!isOurs || !isClaimed) throw takenForDead();
     if (completes) await alongside?.(connection, answer);
     await this.#records.write(connection);
@@ -379,6 +435,26 @@ export class Loading implements Destination {
     }
     if (report.status === 'promoted' || report.status === 'held') await replayed?.write(connection, batchId);
     if (this.#isRecorded) await dropUnloggedStages(connection, batchId);
+  }
+
+  #finished(report: Report, answer: StoredAnswer, { files }: Ending, digest: Buffer | null): FinishedBatch {
+    const { process, client, schemaParameter, replayed } = this.#options;
+    const schemas = [...this.#tally.schemas];
+    return {
+      ...this.#batch,
+      process,
+      client,
+      report,
+      reportText: answer.report,
+      httpStatus: answer.status,
+      subjects: [...new Set(schemas.map((id) => id.slice(0, id.indexOf('/'))))],
+      schemaParameter,
+      schemas,
+      replayOf: replayed?.batches ?? [],
+      digest: report.lines.accepted > 0 ? digest : null,
+      files,
+      reason: this.abortReason ?? null,
+    };
   }
 
   /** Makes rejections of the rows that Postgres refuses to promote, wherever they are. */

@@ -5,8 +5,9 @@ import type { TablePlan } from '../model.ts';
 import { subjectOf } from '../schema/names.ts';
 import { quote } from '../sql.ts';
 import type { Chunk } from './chunk.ts';
-import { copyRows } from './copy.ts';
+import { copyRows, copyStatement } from './copy.ts';
 import type { StageTable } from './stage.ts';
+import type { Step } from './trip.ts';
 
 /** What is the same for all rows of a batch. */
 export interface BatchConstants {
@@ -36,10 +37,12 @@ export async function promoteTable(
   part?: Part,
 ): Promise<number> {
   const where = part === undefined ? '' : `WHERE ${condition(part)}`;
-  const sql = promotion(stage.plan, stage.name, { id: '$1::uuid', receivedAt: '$2::timestamptz', where });
+  const sql = promotion(stage.plan, stage.name, { ...PROMOTED, where });
   const { rowCount } = await connection.query(sql, [batch.id, batch.receivedAt]);
   return rowCount ?? 0;
 }
+
+const PROMOTED = { id: '$1::uuid', receivedAt: '$2::timestamptz', where: '' };
 
 /**
  * The statement that copies rows into final.
@@ -83,6 +86,26 @@ export async function copyToFinal(
   const data = rows.copyDataWith(provenance(batch), 2);
   await copyRows(connection, `${schema}.${quote(plan.table)}`, columns, data, rows.rows);
   return rows.rows;
+}
+
+/**
+ * What takes rows in memory by way of a stage into final, as {@link promoteTable} does. The second tells of fewer rows
+ * where some are duplicates.
+ */
+export function stagedSteps({ plan, rows }: Chunk, stage: StageTable, batch: BatchConstants): Step[] {
+  const count = rows.rows;
+  const sql = promotion(plan, stage.name, PROMOTED);
+  return [
+    { text: copyStatement(stage.name, stageColumns(plan)), data: rows.copyData(), rows: count },
+    { text: sql, values: [batch.id, batch.receivedAt.toISOString()], rows: count },
+  ];
+}
+
+/** {@link copyToFinal} into final, as a step. */
+export function finalStep({ plan, rows }: Chunk, batch: BatchConstants): Step {
+  const columns = [...stageColumns(plan), '_batch_id', '_received_at'];
+  const text = copyStatement(`events.${quote(plan.table)}`, columns);
+  return { text, data: rows.copyDataWith(provenance(batch), 2), rows: rows.rows };
 }
 
 /** `_batch_id` and `_received_at` in the format of binary COPY: a uuid, and microseconds since 2000-01-01 UTC. */

@@ -3,7 +3,9 @@ import type { Connection, Database } from '../db.ts';
 import { Problem } from '../errors.ts';
 import { RowBuffer } from '../lines/rows.ts';
 import type { Rejection, Report } from '../model.ts';
+import { arrayText } from '../sql.ts';
 import { copyRows } from './copy.ts';
+import type { Step } from './trip.ts';
 
 /** One file of an upload, as it is recorded with the batch. */
 export interface FileRecord {
@@ -80,42 +82,59 @@ export interface FinishedBatch extends BatchRecord {
  * @returns false if the batch is no longer ours: a sweep took this process for dead, or it was finished before
  */
 export async function recordFinished(connection: Connection, batch: FinishedBatch): Promise<boolean> {
+  const { rowCount } = await connection.query(FINISH, finishedValues(batch));
+  return rowCount === 1;
+}
+
+/** The statement of {@link recordFinished}; it tells of no row where that returns false. */
+export function finishedStep(batch: FinishedBatch): Step {
+  return { text: FINISH, values: finishedValues(batch).map(asSent), rows: 1 };
+}
+
+const FINISH = `INSERT INTO sluice.batches AS batches (id, status, received_at, finished_at, process, received, accepted,
+     rejected, duplicate, blank, bytes, subjects, files, http_status, report, reason, schema, schemas, replay_of, digest,
+     client)
+   VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+   ON CONFLICT (id) DO UPDATE SET status = excluded.status, finished_at = excluded.finished_at,
+     received = excluded.received, accepted = excluded.accepted, rejected = excluded.rejected,
+     duplicate = excluded.duplicate, blank = excluded.blank, bytes = excluded.bytes, subjects = excluded.subjects,
+     files = excluded.files, http_status = excluded.http_status, report = excluded.report, reason = excluded.reason,
+     schema = excluded.schema, schemas = excluded.schemas, replay_of = excluded.replay_of, digest = excluded.digest
+   WHERE batches.status = 'receiving' AND batches.process = excluded.process`;
+
+type Value = string | number | string[] | readonly string[] | Date | Buffer | null;
+
+function finishedValues(batch: FinishedBatch): Value[] {
   const { report, httpStatus, subjects, files, reason, schemaParameter, schemas, replayOf, digest } = batch;
   const { lines, status } = report;
-  const { rowCount } = await connection.query(
-    `INSERT INTO sluice.batches AS batches (id, status, received_at, finished_at, process, received, accepted, rejected,
-       duplicate, blank, bytes, subjects, files, http_status, report, reason, schema, schemas, replay_of, digest, client)
-     VALUES ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-     ON CONFLICT (id) DO UPDATE SET status = excluded.status, finished_at = excluded.finished_at,
-       received = excluded.received, accepted = excluded.accepted, rejected = excluded.rejected,
-       duplicate = excluded.duplicate, blank = excluded.blank, bytes = excluded.bytes, subjects = excluded.subjects,
-       files = excluded.files, http_status = excluded.http_status, report = excluded.report, reason = excluded.reason,
-       schema = excluded.schema, schemas = excluded.schemas, replay_of = excluded.replay_of, digest = excluded.digest
-     WHERE batches.status = 'receiving' AND batches.process = excluded.process`,
-    [
-      batch.id,
-      status,
-      batch.receivedAt,
-      batch.process,
-      lines.received,
-      lines.accepted,
-      lines.rejected,
-      lines.duplicate,
-      lines.blank,
-      report.bytes,
-      subjects,
-      JSON.stringify(files),
-      httpStatus,
-      batch.reportText,
-      reason,
-      schemaParameter,
-      schemas,
-      replayOf,
-      digest,
-      batch.client,
-    ],
-  );
-  return rowCount === 1;
+  return [
+    batch.id,
+    status,
+    batch.receivedAt,
+    batch.process,
+    lines.received,
+    lines.accepted,
+    lines.rejected,
+    lines.duplicate,
+    lines.blank,
+    report.bytes,
+    subjects,
+    JSON.stringify(files),
+    httpStatus,
+    batch.reportText,
+    reason,
+    schemaParameter,
+    schemas,
+    replayOf,
+    digest,
+    batch.client,
+  ];
+}
+
+function asSent(value: Value): string | Buffer | null {
+  if (value === null || Buffer.isBuffer(value)) return value;
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'object' ? arrayText(value) : String(value);
 }
 
 /** Corrects the digest of a finished batch. */

@@ -5,7 +5,9 @@ import { batchDigest, TableDigest } from '../lines/digest.ts';
 import { stageColumns } from '../lines/encode.ts';
 import { LineRuns } from '../lines/runs.ts';
 import type { TablePlan } from '../model.ts';
+import { arrayText } from '../sql.ts';
 import type { Chunk } from './chunk.ts';
+import type { Step } from './trip.ts';
 
 interface TableState {
   blocks: number;
@@ -17,6 +19,10 @@ export interface Block {
   plan: TablePlan;
   lines: LineRuns;
   fingerprints: Buffer;
+}
+
+interface NumberedBlock extends Block {
+  block: number;
 }
 
 export class RowDigests {
@@ -46,6 +52,13 @@ export class RowDigests {
    * @returns the digest over all rows, null where there are none
    */
   async finish(connection: Connection, chunks: Iterable<Chunk>): Promise<Buffer | null> {
+    const { blocks, digest } = this.ending(chunks);
+    if (blocks.length > 0) await writeBlocks(connection, this.#batchId, blocks);
+    return digest;
+  }
+
+  /** What {@link finish} records, and returns. */
+  ending(chunks: Iterable<Chunk>): { blocks: NumberedBlock[]; digest: Buffer | null } {
     const last = [...chunks].filter(({ rows }) => rows.rows > 0).map(blockOf);
     const digests = new Map([...this.#tables].map(([table, { digest }]) => [table, digest.copy()]));
     for (const { plan, lines, fingerprints } of last) {
@@ -54,8 +67,7 @@ export class RowDigests {
       digests.set(plan.table, digest);
     }
     const blocks = last.map((block) => ({ ...block, block: this.#tables.get(block.plan.table)?.blocks ?? 0 }));
-    if (blocks.length > 0) await writeBlocks(connection, this.#batchId, blocks);
-    return batchDigest(new Map([...digests].map(([table, digest]) => [table, digest.digest()])));
+    return { blocks, digest: batchDigest(new Map([...digests].map(([table, digest]) => [table, digest.digest()]))) };
   }
 }
 
@@ -74,12 +86,15 @@ export function blockOf(chunk: Chunk): Block {
 /** Tables of one statement: Postgres takes at most 65,535 parameters. */
 const AT_ONCE = 1_000;
 const PARAMETERS = 6;
+const INSERT = `INSERT INTO sluice.row_digests (batch_id, table_name, block, columns, lines, fingerprints) VALUES`;
 
-async function writeBlocks(
-  connection: Connection,
-  batchId: string,
-  blocks: readonly (Block & { block: number })[],
-): Promise<void> {
+/** The statement that records one block. */
+export function blockStep(batchId: string, { plan, block, lines, fingerprints }: NumberedBlock): Step {
+  const values = [batchId, plan.table, String(block), arrayText(stageColumns(plan)), lines.encode(), fingerprints];
+  return { text: `${INSERT} ($1, $2, $3, $4, $5, $6)`, values, rows: 1 };
+}
+
+async function writeBlocks(connection: Connection, batchId: string, blocks: readonly NumberedBlock[]): Promise<void> {
   for (let from = 0; from < blocks.length; from += AT_ONCE) {
     const some = blocks.slice(from, from + AT_ONCE);
     const places = some.map((_, at) => {
@@ -87,8 +102,7 @@ async function writeBlocks(
       return `(${parameters.join(', ')})`;
     });
     await connection.query(
-      `INSERT INTO sluice.row_digests (batch_id, table_name, block, columns, lines, fingerprints)
-       VALUES ${places.join(', ')}`,
+      `${INSERT} ${places.join(', ')}`,
       some.flatMap(({ plan, block, lines, fingerprints }) => [
         batchId,
         plan.table,

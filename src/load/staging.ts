@@ -22,6 +22,9 @@ import {
 } from './stage.ts';
 import type { Suspects } from './trial.ts';
 
+/** Bytes of rows that are sent in one piece with everything else. More are a stream, and waiting is not what they cost. */
+const PLAIN_BYTES = 1024 * 1024;
+
 /** The rows of a chunk that Postgres takes; what it refuses has become rejections. */
 export type WithoutRefused = (chunk: Chunk) => Promise<Chunk>;
 
@@ -167,6 +170,12 @@ export class Staging {
   get direct(): Chunk[] {
     const chunks = [...this.chunks.values()].filter((chunk) => chunk.rows.rows > 0 && this.#isDirect(chunk));
     return chunks.sort((a, b) => (a.plan.table < b.plan.table ? -1 : 1));
+  }
+
+  /** Whether there is nothing but some rows in memory, and no check looks at them. */
+  get isPlain(): boolean {
+    const isUnchecked = this.stages.size === 0 && this.suites.size === 0;
+    return isUnchecked && this.chunks.size > 0 && this.#waitingBytes() <= PLAIN_BYTES;
   }
 
   /** Tables that are to have a stage, besides those that have one. */
