@@ -60,7 +60,9 @@ export async function benchGate({ directory, url, lines, seed, rounds }: Bench):
     const file = await verifyFile(path, first.id, url);
     await client.query('TRUNCATE events.user_event; CHECKPOINT');
     const second = await load(checked, path, lines);
-    await client.query('TRUNCATE events.user_event, sluice.rejections, sluice.replays; CHECKPOINT');
+    await client.query(
+      'TRUNCATE events.user_event, sluice.rejected_lines, sluice.rejection_causes, sluice.replays; CHECKPOINT',
+    );
     const refused = await upload(plain, path, '&schema=strict');
     await client.query('CHECKPOINT');
     const replay = await ask<{ lines: { accepted: number } }>(`${plain.url}/v1/rejections/replay`, {

@@ -24,7 +24,7 @@ export async function benchLoad({ directory, url, lines, bad, seed, rounds, prof
   const text = join(directory, 'rows.text');
   const binary = join(directory, 'rows.binary');
   for (let round = 0; round <= rounds; round++) {
-    await client.query('TRUNCATE events.user_event, sluice.rejections; CHECKPOINT');
+    await client.query('TRUNCATE events.user_event, sluice.rejected_lines, sluice.rejection_causes; CHECKPOINT');
     const loaded = await upload(server, path);
     report = loaded.answer;
     if (report.lines?.received !== lines) throw new Error(JSON.stringify(report));

@@ -86,7 +86,8 @@ function forReader(role: string, tables: readonly string[]): string[] {
 
 async function systemTables(connection: Connection): Promise<string[]> {
   const { rows } = await connection.query<{ name: string }>(
-    "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = 'sluice' ORDER BY tablename",
+    `SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = 'sluice'
+     UNION ALL SELECT viewname FROM pg_catalog.pg_views WHERE schemaname = 'sluice' ORDER BY name`,
   );
   return rows.map(({ name }) => name);
 }

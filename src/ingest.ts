@@ -308,9 +308,11 @@ export class Batch {
     const end = lines.ends[index]!;
     const length = lines.fault !== undefined && 'length' in lines.fault ? lines.fault.length : end - start;
     const { file, linesBefore, offset, bytes } = source;
+    const { code, schema, errors } = refusal;
     this.destination.reject({
-      ...refusal,
-      errors: refusal.errors.map(printable),
+      code,
+      schema,
+      errors: errors.every(isPrintable) ? errors : errors.map(printable),
       line: batchLine - linesBefore,
       batchLine,
       offset: offset + start,
@@ -329,6 +331,10 @@ async function* framed({ format, chunks }: ByteFile, lineBytes: number): AsyncGe
 
 async function* singly(blocks: AsyncIterable<Lines>): AsyncGenerator<Iterable<Lines>> {
   for await (const lines of blocks) yield [lines];
+}
+
+function isPrintable({ path, message }: LineError): boolean {
+  return path.isWellFormed() && message.isWellFormed() && !path.includes('\0') && !message.includes('\0');
 }
 
 /** Names and snippets of an event may hold what neither JSON clients nor jsonb can take. */

@@ -97,7 +97,8 @@ async function sweepBatches(
     [values, reason],
   );
   for (const { id } of rows) {
-    await connection.query('DELETE FROM sluice.rejections WHERE batch_id = $1', [id]);
+    await connection.query('DELETE FROM sluice.rejected_lines WHERE batch_id = $1', [id]);
+    await connection.query('DELETE FROM sluice.rejection_causes WHERE batch_id = $1', [id]);
     await connection.query('DELETE FROM sluice.line_runs WHERE batch_id = $1', [id]);
     await forgetRows(connection, id);
   }

@@ -144,13 +144,14 @@ export class Loading implements Destination {
   /** Sends what has gathered to Postgres. Rows are copied while the caller goes on judging lines. */
   async relieve(): Promise<void> {
     await this.#staging.settle();
+    await this.#records.settle();
     if (this.abortReason !== undefined) this.#staging.clear();
     if (!this.#isRecorded) {
       const record = { ...this.#batch, ...this.#options };
       await retried(() => borrow(this.#db, (connection) => recordReceiving(connection, record)));
       this.#isRecorded = true;
     }
-    if (this.#records.areMany) await this.#records.move(this.#db);
+    if (this.#records.areMany) this.#records.move(this.#db);
     this.#staging.relieve((chunk) => this.#withoutRefused(chunk));
   }
 
@@ -160,6 +161,7 @@ export class Loading implements Destination {
    */
   async finish(ending: Ending): Promise<StoredAnswer> {
     await this.#staging.settle();
+    await this.#records.settle();
     for (let tries = 1; ; tries++) {
       try {
         this.#abortWhere(true);
@@ -169,6 +171,7 @@ export class Loading implements Destination {
         }
         const answer = await this.#finishOnce(ending);
         this.#staging.end();
+        this.#records.end();
         return answer;
       } catch (error) {
         if (this.#isSifting || tries === TRIES) throw error;
@@ -187,7 +190,9 @@ export class Loading implements Destination {
     this.abortReason ??= reason;
     const { claim } = this.#options;
     await this.#staging.settle().catch(() => {});
+    await this.#records.settle().catch(() => {});
     this.#staging.end();
+    this.#records.end();
     if (claim !== null) await retried(() => borrow(this.#db, (connection) => releaseClaim(connection, claim)));
     if (!isUpload && !this.#isRecorded) return;
     this.#staging.clear();

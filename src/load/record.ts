@@ -1,10 +1,8 @@
 // What the service remembers of a batch: one function, one statement on the system tables.
 import type { Connection, Database } from '../db.ts';
 import { Problem } from '../errors.ts';
-import { RowBuffer } from '../lines/rows.ts';
-import type { Rejection, Report } from '../model.ts';
+import type { Report } from '../model.ts';
 import { arrayText } from '../sql.ts';
-import { copyRows } from './copy.ts';
 import type { Step } from './trip.ts';
 
 /** One file of an upload, as it is recorded with the batch. */
@@ -182,76 +180,7 @@ export async function recordBlankLines(connection: Connection, batchId: string, 
   );
 }
 
-const REJECTION_COLUMNS = [
-  'batch_id',
-  'batch_line',
-  'line',
-  'file',
-  'offset',
-  'length',
-  'code',
-  'schema',
-  'errors',
-  'raw',
-  'origin_batch_id',
-  'origin_line',
-] as const;
-
-/** Rejections on their way to `sluice.rejections`, already in COPY's format. */
-export class RejectionRows {
-  readonly #rows = new RowBuffer();
-  readonly #batchId: Buffer;
-
-  constructor(batchId: string) {
-    this.#batchId = uuidBytes(batchId);
-  }
-
-  /** Bytes waiting. */
-  get size(): number {
-    return this.#rows.length;
-  }
-
-  add(rejection: Rejection): void {
-    const rows = this.#rows;
-    rows.begin(REJECTION_COLUMNS.length);
-    rows.bytea(this.#batchId);
-    rows.int4(rejection.batchLine);
-    rows.int4(rejection.line);
-    textOrNull(rows, rejection.file);
-    rows.int8(rejection.offset);
-    rows.int8(rejection.length);
-    rows.text(rejection.code);
-    textOrNull(rows, rejection.schema);
-    rows.jsonbText(JSON.stringify(rejection.errors));
-    rows.bytea(rejection.raw);
-    const { origin } = rejection;
-    if (origin === undefined) {
-      rows.null();
-      rows.null();
-    } else {
-      rows.bytea(uuidBytes(origin.batch_id));
-      rows.int4(origin.line);
-    }
-    rows.end();
-  }
-
-  /** Writes what is waiting. It is kept until {@link clear}: the transaction may have to be tried again. */
-  async write(connection: Connection): Promise<void> {
-    if (this.#rows.rows === 0) return;
-    await copyRows(connection, 'sluice.rejections', REJECTION_COLUMNS, this.#rows.copyData(), this.#rows.rows);
-  }
-
-  clear(): void {
-    this.#rows.clear();
-  }
-}
-
 /** The 16 bytes of a UUID. */
 export function uuidBytes(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex');
-}
-
-function textOrNull(rows: RowBuffer, value: string | null): void {
-  if (value === null) rows.null();
-  else rows.text(value);
 }

@@ -11,13 +11,15 @@ import { Replayed } from '../load/replayed.ts';
 import { buildReport } from '../report/build.ts';
 import { Tally } from '../report/tally.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import { conditionsOf, QUARANTINE, type RejectionFilter } from './filter.ts';
+import { conditionsOf, placesOf, QUARANTINE, QUARANTINED_LINES, type RejectionFilter, reasonsOf } from './filter.ts';
 import type { Patch } from './patch.ts';
 import { type Selected, storedLines } from './stored-lines.ts';
 import { Turns } from './turns.ts';
 
 // As in migrate.ts: any constant will do. 'replay' in ASCII.
 const LOCK = '125779903637881';
+/** Causes that Postgres keeps in a hash table of its work_mem; with more of them each line is looked up. */
+const MOST_CAUSES = 10_000;
 /** Milliseconds for which a replay waits for another one. */
 const PATIENCE_MS = 30_000;
 
@@ -100,9 +102,7 @@ async function select(
   { filter, client }: Pick<ReplayOrder, 'filter' | 'client'>,
 ): Promise<Selected | null> {
   const wanted = [...conditionsOf(filter, sightOf(client)), 'replays.batch_id IS NULL'];
-  // Whoever replays may send what the key of the upload might not: that has to be asked for in so many words.
-  if (filter.code === null) wanted.push("rejections.code <> 'forbidden_subject'");
-  const conditions = wanted.join(' AND ');
+  const conditions = [...wanted, ...allowed(filter, 'rejections')].join(' AND ');
   const end = (direction: 'ASC' | 'DESC') =>
     `(SELECT rejections.batch_id FROM ${QUARANTINE} WHERE ${conditions}
       ORDER BY rejections.batch_id ${direction}, rejections.batch_line ${direction} LIMIT 1)`;
@@ -115,15 +115,30 @@ async function select(
   await connection.query(
     'SET LOCAL enable_sort = off; SET LOCAL enable_incremental_sort = off; SET LOCAL enable_hashjoin = off',
   );
-  const range = `rejections.batch_id BETWEEN '${first}' AND '${last}'`;
+  const within = (table: string) => `${table}.batch_id BETWEEN '${first}' AND '${last}'`;
+  const reasons = (table: string) => ['true', ...reasonsOf(filter, table), ...allowed(filter, table)].join(' AND ');
+  const causes = `FROM sluice.rejection_causes AS c WHERE ${within('c')} AND ${reasons('c')}`;
+  const { rowCount } = await connection.query(`SELECT ${causes} LIMIT ${MOST_CAUSES + 1}`);
+  const where =
+    rowCount! > MOST_CAUSES
+      ? conditions
+      : `${[...placesOf(filter, sightOf(client)), 'replays.batch_id IS NULL'].join(' AND ')}
+        AND CASE WHEN cause IS NULL THEN ${reasons('rejections')}
+          ELSE (rejections.batch_id, cause) IN (SELECT batch_id, cause ${causes}) END`;
   return {
     first,
     last,
     select: `
-      SELECT rejections.batch_id, rejections.batch_line, rejections.length, batches.schema, rejections.raw
-      FROM ${QUARANTINE} WHERE ${range} AND ${conditions}
+      SELECT rejections.batch_id, rejections.batch_line,
+        coalesce(length, octet_length(raw)::bigint) AS length, batches.schema, raw
+      FROM ${rowCount! > MOST_CAUSES ? QUARANTINE : QUARANTINED_LINES} WHERE ${within('rejections')} AND ${where}
       ORDER BY rejections.batch_id, rejections.batch_line`,
   };
+}
+
+/** Whoever replays may send what the key of the upload might not: that has to be asked for in so many words. */
+function allowed({ code }: RejectionFilter, table: string): string[] {
+  return code === null ? [`${table}.code <> 'forbidden_subject'`] : [];
 }
 
 /** Nothing failed, and nothing is recorded. */

@@ -1,6 +1,6 @@
 // What is known of a batch while its lines are judged: totals, causes, the first rejections. Pure, and of bounded size
 // whatever the upload holds.
-import type { Cause, LineError, Rejection, ReportedRejection } from '../model.ts';
+import type { Cause, LineError, Rejection, RejectionCode, ReportedRejection } from '../model.ts';
 
 /** Rejections inline in a report; the rest is behind its link. */
 const INLINE_REJECTIONS = 1_000;
@@ -8,6 +8,8 @@ const INLINE_REJECTIONS = 1_000;
 export const DRY_RUN_REJECTIONS = 100_000;
 /** Causes kept apart; what comes after them is counted together per code. */
 const MOST_CAUSES = 100;
+/** Lists of errors of which the cause is remembered. */
+const MOST_KNOWN = 256;
 
 export class Tally {
   received = 0;
@@ -23,6 +25,8 @@ export class Tally {
   readonly schemas = new Set<string>();
   readonly rejections: ReportedRejection[] = [];
   readonly #causes = new Map<string, Cause>();
+  /** The cause of rejections that share their errors, so that it need not be worked out for each line. */
+  readonly #known = new Map<readonly LineError[], { code: RejectionCode; schema: string | null; cause: Cause }>();
   readonly #inline: number;
 
   /** @param inline rejections to keep for the report */
@@ -61,25 +65,31 @@ export class Tally {
     return [...this.#causes.values()].sort((a, b) => b.count - a.count || a.example_line - b.example_line);
   }
 
-  #countCause({ code, schema, errors, line }: Rejection): void {
+  #countCause(rejection: Rejection): void {
+    const { code, schema, errors } = rejection;
+    let known = this.#known.get(errors);
+    if (known === undefined || known.code !== code || known.schema !== schema) {
+      known = { code, schema, cause: this.#causeOf(rejection) };
+      if (this.#known.size === MOST_KNOWN) this.#known.clear();
+      this.#known.set(errors, known);
+    }
+    known.cause.count++;
+  }
+
+  #causeOf({ code, schema, errors, line }: Rejection): Cause {
     const { path, keyword, message }: LineError = errors[0] ?? { path: '', keyword: '', message: '' };
     // Broken JSON has a message of its own for nearly every line.
     const words = code === 'schema_violation' ? message : '';
     const key = JSON.stringify([code, schema, path, keyword, words]);
-    const known = this.#causes.get(key);
-    if (known !== undefined) known.count++;
-    else if (this.#causes.size < MOST_CAUSES) {
-      this.#causes.set(key, { code, schema, path, keyword, message, count: 1, example_line: line });
-    } else this.#countOther(code, line);
-  }
-
-  #countOther(code: Cause['code'], line: number): void {
-    const other = this.#causes.get(code);
-    if (other !== undefined) other.count++;
-    else {
-      const message = 'other causes with this code';
-      this.#causes.set(code, { code, schema: null, path: '', keyword: '', message, count: 1, example_line: line });
-    }
+    const isFull = this.#causes.size >= MOST_CAUSES && !this.#causes.has(key);
+    const found = this.#causes.get(isFull ? code : key);
+    if (found !== undefined) return found;
+    const place = { count: 0, example_line: line };
+    const cause: Cause = isFull
+      ? { code, schema: null, path: '', keyword: '', message: 'other causes with this code', ...place }
+      : { code, schema, path, keyword, message, ...place };
+    this.#causes.set(isFull ? code : key, cause);
+    return cause;
   }
 }
 

@@ -12,13 +12,18 @@ export async function removeRejections(pass: Pass, cutoff: Date): Promise<number
   for await (const { id, received_at, status } of batchesIn(pass, 'rejections')) {
     if (isUnsettled(status) || (received_at ?? timeOf(id)) >= cutoff) continue;
     removed += await repeat(pass, STEP, [id]);
+    await pass.connection.query(FORGET_CAUSES, [id]);
   }
   return removed;
 }
 
+const FORGET_CAUSES = `
+  DELETE FROM sluice.rejection_causes
+  WHERE batch_id = $1 AND NOT EXISTS (SELECT FROM sluice.rejected_lines WHERE batch_id = $1)`;
+
 const STEP = `
   WITH next AS (
-    SELECT batch_line, raw FROM sluice.rejections AS rejection
+    SELECT batch_line, raw FROM sluice.rejected_lines AS rejection
     WHERE batch_id = $1 AND NOT EXISTS (
       SELECT FROM sluice.replays JOIN sluice.batches ON batches.id = replayed_by
       WHERE replays.batch_id = rejection.batch_id AND replays.batch_line = rejection.batch_line
@@ -27,7 +32,7 @@ const STEP = `
   ), sized AS (
     SELECT batch_line, sum(octet_length(raw)) OVER (ORDER BY batch_line) - octet_length(raw) AS bytes_before FROM next
   ), gone AS (
-    DELETE FROM sluice.rejections
+    DELETE FROM sluice.rejected_lines
     WHERE batch_id = $1 AND batch_line IN (SELECT batch_line FROM sized WHERE bytes_before < ${BYTES})
     RETURNING batch_line
   ), forgotten AS (

@@ -10,17 +10,13 @@ import type { SchemaObject } from './dialect.ts';
 import { SchemaFolderError } from './faults.ts';
 import { FORMATS } from './formats.ts';
 import { schemaPattern } from './pattern.ts';
+import { Reasons } from './reasons.ts';
 
-/** Errors given for one event. */
-const MOST_ERRORS = 20;
 /**
  * Events with more values than this get their first error only. To find all of them ajv copies its list of errors
  * again and again: half a million bad elements in one line of 1 MiB would take minutes.
  */
 const MOST_VALUES = 2_000;
-/** Names and paths from events are cut in messages: a key can be as long as a line. */
-const MOST_NAME = 100;
-const MOST_PATH = 1_000;
 
 const OPTIONS: Options = {
   strict: false,
@@ -58,6 +54,11 @@ export class Validator {
   readonly #cache: ValidatorCache;
   #first: ValidateFunction | undefined;
   #all: ValidateFunction | undefined;
+  #reasons = new Reasons();
+  /** The event judged last was not valid: bad ones come in runs. */
+  #isRefusing = false;
+  /** What {@link explain} will be asked about, with all that ajv said of it. */
+  #refused: { event: unknown; errors: ErrorObject[] } | undefined;
 
   /**
    * @param file named in the fault if ajv cannot compile the schema
@@ -76,32 +77,63 @@ export class Validator {
   readonly accepts = (event: unknown): boolean => {
     this.#cache.touch(this);
     this.#first ??= this.#compile(false);
+    if (this.#isRefusing && this.#refuses(event)) return false;
     try {
-      return this.#first(event);
+      const isValid = this.#first(event);
+      this.#isRefusing = !isValid;
+      return isValid;
     } catch (error) {
       if (error instanceof RangeError) return false;
       throw error;
     }
   };
 
-  /** Why an event that is not accepted is not, in ajv's order; at least one reason, at most 20. */
+  /**
+   * Why an event that is not accepted is not, in ajv's order; at least one reason, at most 20.
+   * @returns the same array for the same reasons, mostly: it is not to be changed
+   */
   readonly explain = (event: unknown): LineError[] => {
     this.#cache.touch(this);
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused !== undefined && refused.event === event) return this.#reasons.of(refused.errors);
     this.#first ??= this.#compile(false);
     const isLarge = countValues(event, MOST_VALUES) > MOST_VALUES;
     if (!isLarge) this.#all ??= this.#compile(true);
     try {
       const errors = (isLarge ? undefined : errorsOf(this.#all!, event)) ?? errorsOf(this.#first, event);
-      return lineErrors(errors ?? []);
+      return this.#reasons.of(errors ?? []);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return [{ path: '', keyword: 'depth', message: 'nested too deep for its schema' }];
     }
   };
 
+  /**
+   * Whether the event is certainly not valid, by the look that finds all errors: the other one can be spared
+   * then. Both give the same verdict, as ajv's own tests of JSON Schema demand; yet what this
+   * one finds valid the other one is asked about too, as it would be without this.
+   */
+  #refuses(event: unknown): boolean {
+    if (countValues(event, MOST_VALUES) > MOST_VALUES) return false;
+    this.#all ??= this.#compile(true);
+    try {
+      const errors = errorsOf(this.#all, event);
+      if (errors === undefined) return false;
+      this.#refused = { event, errors };
+      return true;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  }
+
   forget(): void {
     this.#first = undefined;
     this.#all = undefined;
+    this.#reasons = new Reasons();
+    this.#refused = undefined;
+    this.#isRefusing = false;
   }
 
   #compile(allErrors: boolean): ValidateFunction {
@@ -151,28 +183,4 @@ function countValues(event: unknown, limit: number): number {
     }
   }
   return count;
-}
-
-function lineErrors(errors: readonly ErrorObject[]): LineError[] {
-  const found = new Map<string, LineError>();
-  for (const error of errors) {
-    const { keyword } = error;
-    const path = cut(error.instancePath, MOST_PATH);
-    const message = messageOf(error);
-    // Branches of one choice often say the same.
-    const key = `${path}\n${keyword}\n${message}`;
-    if (!found.has(key)) found.set(key, { path, keyword, message });
-    if (found.size === MOST_ERRORS) break;
-  }
-  return [...found.values()];
-}
-
-function messageOf({ keyword, params, message, propertyName }: ErrorObject): string {
-  const text = message ?? `must pass "${keyword}"`;
-  const name = params.additionalProperty ?? params.unevaluatedProperty ?? params.propertyName ?? propertyName;
-  return typeof name === 'string' ? `${text}: ${JSON.stringify(cut(name, MOST_NAME))}` : text;
-}
-
-function cut(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length)}…` : text;
 }
