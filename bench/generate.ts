@@ -1,18 +1,6 @@
 // A seeded generator of `user_event` lines: the same seed gives the same bytes on every machine.
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
-
-/** Mulberry32: small, quick and the same everywhere. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
+import { writeLines } from './generate/file.ts';
+import { pick, random, time } from './generate/random.ts';
 
 const BADNESS = [
   'broken_json',
@@ -30,6 +18,8 @@ export interface GeneratorOptions {
   seed: number;
   /** Share of bad lines, 0..1. */
   bad: number;
+  /** What is wrong with the bad ones; absent: all kinds. */
+  kinds?: readonly Badness[];
   /** Bytes that make a line too long for the server asked. */
   lineLimit?: number;
 }
@@ -41,16 +31,16 @@ export interface GeneratedLine {
 
 const NAMES = ['ada', 'grace', 'edsger', 'barbara', 'donald', 'radia', 'tony', 'frances'];
 const HOSTS = ['example.com', 'example.org', 'example.net'];
-const BASE = Date.UTC(2026, 0, 1);
 
 /** Lines one by one, with their line endings. */
-export function* generate({ lines, seed, bad, lineLimit = 1_048_576 }: GeneratorOptions): Generator<GeneratedLine> {
+export function* generate(options: GeneratorOptions): Generator<GeneratedLine> {
+  const { lines, seed, bad, kinds = BADNESS, lineLimit = 1_048_576 } = options;
   const next = random(seed);
   for (let index = 0; index < lines; index++) {
     const line = goodLine(index, next);
     if (next() >= bad) yield { bytes: Buffer.from(`${line}\n`), badness: null };
     else {
-      const badness = BADNESS[Math.floor(next() * BADNESS.length)]!;
+      const badness = pick(next, kinds);
       // Over-long lines are rare, or they would be most of the file.
       const kind = badness === 'overlong' && next() < 0.99 ? 'missing_field' : badness;
       yield { bytes: Buffer.concat([spoil(line, kind, lineLimit), Buffer.from('\n')]), badness: kind };
@@ -58,14 +48,20 @@ export function* generate({ lines, seed, bad, lineLimit = 1_048_576 }: Generator
   }
 }
 
+/** Good lines only, as text without line endings. */
+export function* goodLines(lines: number, seed: number): Generator<string> {
+  const next = random(seed);
+  for (let index = 0; index < lines; index++) yield goodLine(index, next);
+}
+
 function goodLine(index: number, next: () => number): string {
-  const name = NAMES[Math.floor(next() * NAMES.length)]!;
-  const host = HOSTS[Math.floor(next() * HOSTS.length)]!;
-  const time = `${new Date(BASE + Math.floor(next() * 31_000_000_000)).toISOString().slice(0, 19)}Z`;
+  const name = pick(next, NAMES);
+  const host = pick(next, HOSTS);
+  const when = time(next);
   const phone = `+49${String(Math.floor(next() * 1e8)).padStart(8, '0')}`;
-  const date = time.slice(0, 10);
+  const date = when.slice(0, 10);
   const type = Math.floor(next() * 20);
-  return `{"event_type":${type},"event_time":"${time}","data":{"user_email":"${name}.${index}@${host}","phone_number":"${phone}"},"processing_date":"${date}"}`;
+  return `{"event_type":${type},"event_time":"${when}","data":{"user_email":"${name}.${index}@${host}","phone_number":"${phone}"},"processing_date":"${date}"}`;
 }
 
 function spoil(line: string, badness: Badness, lineLimit: number): Buffer {
@@ -90,19 +86,11 @@ function spoil(line: string, badness: Badness, lineLimit: number): Buffer {
   }
 }
 
-/** Writes the lines to a file. */
-export async function generateFile(path: string, options: GeneratorOptions): Promise<void> {
-  const file = createWriteStream(path);
-  let block: Buffer[] = [];
-  let size = 0;
-  for (const { bytes } of generate(options)) {
-    block.push(bytes);
-    size += bytes.length;
-    if (size < 1 << 20) continue;
-    if (!file.write(Buffer.concat(block))) await once(file, 'drain');
-    block = [];
-    size = 0;
-  }
-  file.end(Buffer.concat(block));
-  await finished(file);
+/** Writes the lines to a file; the bytes written. */
+export function generateFile(path: string, options: GeneratorOptions): Promise<number> {
+  return writeLines(path, bytesOf(generate(options)));
+}
+
+function* bytesOf(lines: Iterable<GeneratedLine>): Generator<Buffer> {
+  for (const { bytes } of lines) yield bytes;
 }

@@ -1,13 +1,16 @@
-// The product under measurement: the built server as a process of its own, and an upload to it.
-import { spawn } from 'node:child_process';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
-import type { Report } from '../src/model.ts';
+// The product under measurement: the built server as a process of its own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 export interface Server {
   url: string;
   /** Peak resident set so far, in bytes (Linux only, else NaN). */
   peak(): number;
+  signal(name: NodeJS.Signals): void;
+  /** SIGTERM; resolves when it has ended. */
   stop(): Promise<void>;
 }
 
@@ -15,78 +18,79 @@ export interface ServerSettings {
   databaseUrl: string;
   schemaDir?: string;
   env?: Record<string, string>;
-  /** Writes a CPU profile when it ends. */
-  profile?: boolean;
+  /** Words for Node, before the program. */
+  nodeArgs?: readonly string[];
+  /** Writes a CPU profile into it when the server ends. */
+  profileDir?: string | undefined;
+}
+
+/** Those that run. */
+const running = new Set<Server>();
+
+/** Stops what a scenario that failed has left running. */
+export async function stopLeftovers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.stop()));
 }
 
 /** Starts the server on a free port; resolves once it listens. */
-export async function startServer({ databaseUrl, schemaDir, env, profile = false }: ServerSettings): Promise<Server> {
-  const child = spawn(
-    process.execPath,
-    [...(profile ? ['--cpu-prof', '--cpu-prof-dir=bench/results'] : []), 'bin/sluice.js', 'serve'],
-    {
-      env: {
-        ...process.env,
-        DATABASE_URL: databaseUrl,
-        PORT: '0',
-        HOST: '127.0.0.1',
-        LOG_LEVEL: 'info',
-        ...(schemaDir === undefined ? {} : { SCHEMA_DIR: schemaDir }),
-        ...env,
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-    child.stdout.on('data', (data: Buffer) => {
-      for (const line of data.toString().split('\n')) if (line.includes('"listening"')) resolve(JSON.parse(line).url);
-    });
+export async function startServer(settings: ServerSettings): Promise<Server> {
+  const { databaseUrl, schemaDir, env, nodeArgs = [], profileDir } = settings;
+  const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+  return startProcess([...nodeArgs, ...profiling, 'bin/sluice.js', 'serve'], {
+    DATABASE_URL: databaseUrl,
+    LOG_LEVEL: 'info',
+    ...(schemaDir === undefined ? {} : { SCHEMA_DIR: schemaDir }),
+    ...env,
   });
-  const status = `/proc/${child.pid}/status`;
-  return {
+}
+
+/** Starts a Node program that prints a JSON line with `"msg":"listening"` and its `url` once it listens. */
+export async function startProcess(words: readonly string[], env: Record<string, string>): Promise<Server> {
+  const child = spawn(process.execPath, words, {
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const url = await listening(child);
+  const server: Server = {
     url,
-    peak: () =>
-      existsSync(status) ? Number(/VmHWM:\s+(\d+)/.exec(readFileSync(status, 'utf8'))?.[1]) * 1024 : Number.NaN,
+    peak: () => peakOf(child.pid!),
+    signal: (name) => void child.kill(name),
     stop: () =>
       new Promise((resolve) => {
-        child.once('exit', () => resolve());
-        child.kill('SIGTERM');
+        if (child.exitCode !== null || child.signalCode !== null) resolve();
+        else {
+          child.once('exit', () => resolve());
+          child.kill('SIGTERM');
+        }
       }),
   };
+  running.add(server);
+  child.once('exit', () => running.delete(server));
+  return server;
 }
 
-export interface Timed<T> {
-  seconds: number;
-  answer: T;
-}
-
-/** Uploads a file; seconds from the first byte to the end of the report. */
-export function upload(server: Server, path: string, query = ''): Promise<Timed<Report>> {
-  return timed<Report>(`${server.url}/v1/events?report=summary${query}`, 'application/x-ndjson', path);
-}
-
-/** A request with a JSON body, or none. */
-export async function ask<T>(url: string, body?: object): Promise<Timed<T>> {
-  const start = performance.now();
-  const json = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  const response = await fetch(url, body === undefined ? {} : json);
-  const answer = (await response.json()) as T;
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${JSON.stringify(answer)}`);
-  return { seconds: (performance.now() - start) / 1000, answer };
-}
-
-async function timed<T>(url: string, type: string, path: string): Promise<Timed<T>> {
-  const start = performance.now();
-  const text = await new Promise<string>((resolve, reject) => {
-    const sent = request(url, { method: 'POST', headers: { 'content-type': type } });
-    sent.on('error', reject);
-    sent.on('response', async (response) => {
-      let body = '';
-      for await (const chunk of response) body += chunk;
-      resolve(body);
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      if (line.includes('"listening"')) resolve(JSON.parse(line).url);
     });
-    createReadStream(path, { highWaterMark: 256 * 1024 }).pipe(sent);
   });
-  return { seconds: (performance.now() - start) / 1000, answer: JSON.parse(text) };
+}
+
+function peakOf(pid: number): number {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Writes a schema folder: version 1.0.0 of each subject. */
+export async function schemaFolder(folder: string, subjects: Readonly<Record<string, object>>): Promise<string> {
+  for (const [subject, schema] of Object.entries(subjects)) {
+    await mkdir(join(folder, subject), { recursive: true });
+    await writeFile(join(folder, subject, '1.0.0.json'), JSON.stringify(schema));
+  }
+  return folder;
 }

@@ -1,26 +1,45 @@
 // What each step of the pipeline costs on its own, in one thread: the same lines, one step more each time. The last
 // one is the whole cost of the digest that proves a batch complete, but for storing it.
 import { createReadStream } from 'node:fs';
-import { TableDigest } from '../src/lines/digest.ts';
-import { compileEncoder, NEEDS_EXACT } from '../src/lines/encode.ts';
-import type { Lines } from '../src/lines/framing.ts';
-import { isPassed, Judge } from '../src/lines/judge.ts';
-import { NdjsonFraming } from '../src/lines/ndjson.ts';
-import { RowBuffer } from '../src/lines/rows.ts';
-import { LineRuns } from '../src/lines/runs.ts';
-import { compileScanner } from '../src/lines/scan/compile.ts';
-import { LineScanner } from '../src/lines/scan/scanner.ts';
-import { loadFolder } from '../src/schema/folder.ts';
+import { join } from 'node:path';
+import { TableDigest } from '../../src/lines/digest.ts';
+import { compileEncoder, NEEDS_EXACT } from '../../src/lines/encode.ts';
+import type { Lines } from '../../src/lines/framing.ts';
+import { isPassed, Judge } from '../../src/lines/judge.ts';
+import { NdjsonFraming } from '../../src/lines/ndjson.ts';
+import { RowBuffer } from '../../src/lines/rows.ts';
+import { LineRuns } from '../../src/lines/runs.ts';
+import { compileScanner } from '../../src/lines/scan/compile.ts';
+import { LineScanner } from '../../src/lines/scan/scanner.ts';
+import { loadFolder } from '../../src/schema/folder.ts';
+import type { Figure } from '../figures.ts';
+import { generateFile } from '../generate.ts';
+import type { Bench } from '../scenario.ts';
 
 const LIMITS = { lineBytes: 1_048_576, depth: 64 };
 
-export interface StepTime {
+interface StepTime {
   step: string;
   seconds: number;
 }
 
+/** Microseconds a line, cumulative. */
+export async function benchSteps(bench: Bench): Promise<Figure[]> {
+  const lines = bench.lines(1_000_000);
+  const path = join(bench.directory, 'events.ndjson');
+  await generateFile(path, { lines, seed: bench.seed, bad: 0 });
+  const rounds: StepTime[][] = [];
+  for (let round = 0; round < bench.rounds; round++) rounds.push(await timeSteps(path));
+  return rounds[0]!.map(({ step }, index) => ({
+    id: `steps.${index}`,
+    work: `µs a line: ${step}`,
+    unit: '',
+    values: rounds.map((times) => (times[index]!.seconds / lines) * 1e6),
+  }));
+}
+
 /** Seconds that the file takes up to and including each step, the usual way and then by the scanner. */
-export async function timeSteps(path: string): Promise<StepTime[]> {
+async function timeSteps(path: string): Promise<StepTime[]> {
   const registry = await loadFolder('schemas');
   const schema = registry.resolve('user_event')!;
   const encode = compileEncoder(schema.plan, schema.shape, schema.version);
