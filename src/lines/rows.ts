@@ -76,10 +76,11 @@ export class RowBuffer {
    * A whole COPY stream of all rows, each with further fields behind its own.
    * @param tail those fields, in the format of binary COPY
    * @param fields how many they are
+   * @param room gives memory of at least so many bytes
    */
-  copyDataWith(tail: Uint8Array, fields: number): Buffer {
+  copyDataWith(tail: Uint8Array, fields: number, room: (bytes: number) => Buffer = Buffer.allocUnsafeSlow): Buffer {
     const size = this.#length + this.#rows * tail.length + TRAILER.length;
-    const data = Buffer.allocUnsafeSlow(size);
+    const data = room(size).subarray(0, size);
     let at = HEADER.copy(data);
     let start = HEADER.length;
     for (let row = 0; row < this.#rows; row++) {

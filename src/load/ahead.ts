@@ -7,7 +7,8 @@
 // Nothing depends on it. Given up, the stage still has every row, and the batch is promoted as a whole at its end. So no
 // connection is held while a client is slow, and at most half of the pool's are held at all.
 // 1,000,000 rows of user_event: INSERT … SELECT takes 0.95 s of Postgres, which this moves beside the judging of lines.
-import { borrow, type Connection, type Database } from '../db.ts';
+import type { Connection, Database } from '../db.ts';
+import { lend } from './long-loans.ts';
 import { type BatchConstants, type Part, promoteTable } from './promote.ts';
 import { forgetTemporaryStages, type StageTable } from './stage.ts';
 
@@ -47,9 +48,6 @@ export async function promoteRest(
 }
 
 type Use<T> = (connection: Connection, promoted: ReadonlyMap<string, Promoted>) => Promise<T>;
-
-/** Transactions of this kind that are open, by pool. */
-const open = new WeakMap<Database, number>();
 
 export class Ahead {
   readonly #db: Database;
@@ -109,16 +107,15 @@ export class Ahead {
   }
 
   #begin(): void {
-    const count = open.get(this.#db) ?? 0;
-    if (count >= Math.floor(this.#db.client.pool.max / 2)) return;
-    open.set(this.#db, count + 1);
+    const loan = lend(this.#db);
+    if (loan === undefined) return;
     this.#state = 'open';
     // Whatever goes wrong in here, the stage has the rows: the batch's end meets the cause again, and tells of it.
-    this.#session = borrow(this.#db, (connection) => this.#run(connection))
-      .catch(() => {})
+    this.#session = loan.connection
+      .then((connection) => this.#run(connection))
+      .then(() => loan.giveBack(), loan.giveBack)
       .finally(() => {
         this.#state = 'over';
-        open.set(this.#db, open.get(this.#db)! - 1);
       });
   }
 

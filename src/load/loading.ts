@@ -116,7 +116,7 @@ export class Loading implements Destination {
     this.#options = options;
     this.#batch = { id: options.batchId, receivedAt: options.receivedAt };
     this.#ahead = options.dryRun ? undefined : new Ahead(db, this.#batch);
-    this.#staging = new Staging(db, options.batchId, !options.dryRun, this.#ahead);
+    this.#staging = new Staging(db, this.#batch, !options.dryRun, this.#ahead);
     this.#records = new LineRecords(options.batchId, !options.dryRun);
   }
 
@@ -145,7 +145,10 @@ export class Loading implements Destination {
   async relieve(): Promise<void> {
     await this.#staging.settle();
     await this.#records.settle();
-    if (this.abortReason !== undefined) this.#staging.clear();
+    if (this.abortReason !== undefined) {
+      this.#staging.clear();
+      await this.#staging.straight?.giveUp();
+    }
     if (!this.#isRecorded) {
       const record = { ...this.#batch, ...this.#options };
       await retried(() => borrow(this.#db, (connection) => recordReceiving(connection, record)));
@@ -166,6 +169,8 @@ export class Loading implements Destination {
       try {
         this.#abortWhere(true);
         if (this.abortReason === undefined && this.#sifted === undefined) {
+          this.#expectSuites();
+          await this.#staging.expectEnd();
           await this.#sift();
           this.#abortWhere(true);
         }
@@ -203,10 +208,13 @@ export class Loading implements Destination {
     this.#isInDoubt = false;
     const { dryRun } = this.#options;
     const isKept = this.abortReason === undefined;
-    if (!isKept) await this.#ahead?.giveUp();
+    if (!isKept) {
+      await this.#ahead?.giveUp();
+      await this.#staging.straight?.giveUp();
+    }
     const together = completes && this.#isPlain ? await this.#commitTogether(ending) : undefined;
     if (together !== undefined) return together;
-    const taken = await this.#finishAhead(ending, completes);
+    const taken = (await this.#finishStraight(ending, completes)) ?? (await this.#finishAhead(ending, completes));
     if (taken !== undefined) return taken;
     const answer = await borrow(this.#db, async (connection) => {
       const stages = isKept ? await this.#staging.open(connection) : [];
@@ -266,6 +274,14 @@ export class Loading implements Destination {
     if (odd === undefined) faultPoint('after-commit');
     else if (records.includes(odd)) throw takenForDead();
     return odd === undefined ? stored : undefined;
+  }
+
+  /** Ends the batch in the transaction in which its rows went straight into final; undefined where there is none. */
+  async #finishStraight(ending: Ending, completes: boolean): Promise<StoredAnswer | undefined> {
+    return this.#staging.straight?.finish(async (connection) => {
+      const outcome = await this.#settleRows(connection, await this.#staging.openWithin(connection));
+      return this.#commit(connection, ending, completes, outcome);
+    });
   }
 
   /** Ends the batch in the transaction that has begun to promote it; undefined where that cannot be. */
@@ -331,7 +347,7 @@ export class Loading implements Destination {
     // A batch of which nothing is left has nothing to be held.
     const isHeld = expected > 0 && checks.some(({ status }) => status === 'failed');
     const duplicates = new Map<string, number>();
-    let observed = 0;
+    let observed = this.#staging.straight?.rows ?? 0;
     if (isHeld && promoted.size > 0) return { checks, isHeld, duplicates };
     for (const stage of stages) {
       const rows = staged.get(stage.plan.table)!;
@@ -372,7 +388,6 @@ export class Loading implements Destination {
 
   /** Makes rejections of the lines that checks reject, in a transaction before the promoting one. */
   async #sift(): Promise<void> {
-    this.#expectSuites();
     if (!this.#staging.mayReject) {
       this.#sifted = new Map();
       return;

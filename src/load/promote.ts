@@ -73,6 +73,7 @@ function condition({ behind, upTo, untilLine, behindLine }: Part): string {
 
 /**
  * Copies rows in memory to where they are to stay, without a stage in between: into final, or to the held batches.
+ * @param room gives memory for them as they are sent, which is free again afterwards
  * @throws {Error} if Postgres counted another number of rows than were sent
  */
 export async function copyToFinal(
@@ -80,10 +81,11 @@ export async function copyToFinal(
   chunk: Chunk,
   batch: BatchConstants,
   schema: 'events' | 'stage',
+  room?: (bytes: number) => Buffer,
 ): Promise<number> {
   const { plan, rows } = chunk;
   const columns = [...stageColumns(plan), '_batch_id', '_received_at'];
-  const data = rows.copyDataWith(provenance(batch), 2);
+  const data = rows.copyDataWith(provenance(batch), 2, room);
   await copyRows(connection, `${schema}.${quote(plan.table)}`, columns, data, rows.rows);
   return rows.rows;
 }

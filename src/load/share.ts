@@ -10,24 +10,33 @@ const LEAST_BYTES = 256 * 1024;
 /** Each upload has one chunk on its way and fills the next. */
 const CHUNKS = 2;
 
+/**
+ * Tables that each have a chunk of that size, at most. One upload over 15 of them, with 4 MiB for all together: 400 chunks
+ * and as many transactions, a tenth slower.
+ */
+const MOST_TABLES = 4;
+
 let sharing = 0;
 
 export class Share {
   #isCounted = false;
 
-  /** Whether so many bytes of rows are as much as may wait. */
-  isFull(bytes: number): boolean {
+  /** Whether so many bytes of rows, of so many tables, are as much as may wait. */
+  isFull(bytes: number, tables = 1): boolean {
     if (bytes <= LEAST_BYTES) return false;
     if (!this.#isCounted) {
       this.#isCounted = true;
       sharing++;
     }
-    return bytes > this.most;
+    return bytes > this.most(tables);
   }
 
   /** Bytes of rows that may wait now. */
-  get most(): number {
-    return Math.min(MOST_BYTES, Math.max(LEAST_BYTES, BUDGET_BYTES / CHUNKS / Math.max(sharing, 1)));
+  most(tables = 1): number {
+    return Math.min(
+      MOST_BYTES * Math.min(tables, MOST_TABLES),
+      Math.max(LEAST_BYTES, BUDGET_BYTES / CHUNKS / Math.max(sharing, 1)),
+    );
   }
 
   /** The upload has ended. */

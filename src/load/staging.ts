@@ -1,5 +1,5 @@
-// A batch's rows until they are promoted: they gather in one chunk a table, full chunks go to the batch's unlogged
-// stages while the next lines are being judged, and what is left goes with the promoting transaction.
+// A batch's rows until they are promoted: they gather in one chunk a table, full chunks go straight into final, or to the
+// batch's unlogged stages, while the next lines are being judged, and what is left goes with the promoting transaction.
 import { borrow, type Connection, type Database, isDataError, transact } from '../db.ts';
 import type { Check } from '../expectations/check.ts';
 import type { Suite } from '../expectations/suite.ts';
@@ -10,6 +10,7 @@ import type { Ahead } from './ahead.ts';
 import { type Chunk, chunkFor, type LinePlace } from './chunk.ts';
 import { copyChunk } from './copy.ts';
 import { copyLineBytes, createLineBytes } from './line-bytes.ts';
+import type { BatchConstants } from './promote.ts';
 import { expectReceiving } from './record.ts';
 import { blockOf, RowDigests } from './row-digests.ts';
 import { Share } from './share.ts';
@@ -20,6 +21,7 @@ import {
   type StageTable,
   temporaryStage,
 } from './stage.ts';
+import { Straight } from './straight.ts';
 import type { Suspects } from './trial.ts';
 
 /** Bytes of rows that are sent in one piece with everything else. More are a stream, and waiting is not what they cost. */
@@ -40,6 +42,8 @@ export class Staging {
   /** By table: what its rows have to pass. Tables without checks are not in here. */
   readonly suites = new Map<string, { schema: SchemaVersion; suite: Suite }>();
   readonly digests: RowDigests;
+  /** Undefined for a dry run. */
+  readonly straight: Straight | undefined;
   /** Whether rows were removed that are recorded in the digests. */
   hasRemoved = false;
   /** Unset where a table takes no COPY: one with row level security. */
@@ -59,12 +63,13 @@ export class Staging {
    * @param keepsDigests whether the rows are to be recorded: not those of a dry run
    * @param ahead told of what is in the stages; undefined for a dry run
    */
-  constructor(db: Database, batchId: string, keepsDigests: boolean, ahead: Ahead | undefined) {
+  constructor(db: Database, batch: BatchConstants, keepsDigests: boolean, ahead: Ahead | undefined) {
     this.#db = db;
-    this.batchId = batchId;
+    this.batchId = batch.id;
     this.#keepsDigests = keepsDigests;
     this.#ahead = ahead;
-    this.digests = new RowDigests(batchId);
+    this.digests = new RowDigests(batch.id);
+    this.straight = keepsDigests ? new Straight(db, batch, (plan) => this.#stageOf(plan)) : undefined;
   }
 
   /** Where rows of this schema version are to be written. */
@@ -82,7 +87,7 @@ export class Staging {
     chunk.clear();
     this.#spares.push(chunk);
     let bytes = this.#spares.reduce((sum, { rows }) => sum + rows.capacity, 0);
-    while (bytes > SPARE_CHUNKS * this.#share.most) bytes -= this.#spares.shift()!.rows.capacity;
+    while (bytes > SPARE_CHUNKS * this.#share.most(this.chunks.size)) bytes -= this.#spares.shift()!.rows.capacity;
   }
 
   /** The table of this version has to pass its checks, also without any row. */
@@ -93,7 +98,7 @@ export class Staging {
 
   /** Whether so much waits in memory that the fullest chunk should go to the stage. */
   get isFull(): boolean {
-    return this.#share.isFull(this.#waitingBytes());
+    return this.#share.isFull(this.#waitingBytes(), this.chunks.size);
   }
 
   /** The chunk under way has arrived. */
@@ -117,7 +122,7 @@ export class Staging {
     if (!this.isFull) return;
     const fullest = [...this.chunks.values()].reduce((a, b) => (b.rows.length > a.rows.length ? b : a));
     this.chunks.delete(fullest.plan.table);
-    this.#copying = this.#copyToStage(fullest, withoutRefused);
+    this.#copying = this.#send(fullest, withoutRefused);
     // Its error is met at the next await of it; until then it must not count as unhandled.
     this.#copying.catch(() => {});
   }
@@ -234,10 +239,42 @@ export class Staging {
     return this.#lineBytes;
   }
 
+  /** Rows that are in final already wait in stages after all, where another table of the batch needs one. */
+  async expectEnd(): Promise<void> {
+    if (this.straight !== undefined && this.straight.rows > 0 && !(await this.#mayGoStraight())) {
+      await this.straight.withdraw();
+    }
+  }
+
+  async #send(chunk: Chunk, withoutRefused: WithoutRefused): Promise<void> {
+    if (!(await this.#wentStraight(chunk))) await this.#copyToStage(chunk, withoutRefused);
+    faultPoint('mid-upload');
+  }
+
+  /** Copies a chunk into final, where all tables of the batch are such that this may be. */
+  async #wentStraight(chunk: Chunk): Promise<boolean> {
+    const { straight } = this;
+    if (straight === undefined) return false;
+    if (!(await this.#mayGoStraight(chunk))) {
+      await straight.withdraw();
+      return false;
+    }
+    const block = blockOf(chunk);
+    if (!(await straight.take(chunk, (connection) => this.digests.write(connection, block)))) return false;
+    this.digests.add(block);
+    this.#keepSpare(chunk);
+    return true;
+  }
+
+  async #mayGoStraight(...more: Chunk[]): Promise<boolean> {
+    const chunks = [...more, ...this.chunks.values()];
+    const needsStage = this.suites.size > 0 || this.stages.size > 0 || chunks.some((chunk) => !this.#isDirect(chunk));
+    return !needsStage && this.straight!.mayTake(chunks.map(({ plan }) => plan));
+  }
+
   /** Copies a chunk to the table's unlogged stage, on a connection of its own and committed by itself. */
   async #copyToStage(chunk: Chunk, withoutRefused: WithoutRefused): Promise<void> {
-    const { table } = chunk.plan;
-    const stage = this.stages.get(table) ?? (await this.#createStage(chunk));
+    const stage = await this.#stageOf(chunk.plan);
     let copied = chunk;
     try {
       await this.#copy(copied, stage);
@@ -251,7 +288,6 @@ export class Staging {
     if (rows > 0) stage.lastLine = copied.batchLine(rows - 1);
     if (copied === chunk) this.#keepSpare(chunk);
     if (this.#mayGoAhead(chunk)) this.#ahead?.advance(stage);
-    faultPoint('mid-upload');
   }
 
   /** Rows that nothing takes out again. Ids would keep other batches with the same ones waiting. */
@@ -259,7 +295,11 @@ export class Staging {
     return !this.#keepsBytes.has(plan.table) && !plan.columns.some(({ id }) => id);
   }
 
-  async #createStage({ plan }: Chunk): Promise<StageTable> {
+  async #stageOf(plan: TablePlan): Promise<StageTable> {
+    return this.stages.get(plan.table) ?? (await this.#createStage(plan));
+  }
+
+  async #createStage(plan: TablePlan): Promise<StageTable> {
     const stage = await createUnloggedStage(this.#db, this.batchId, this.stages.size, plan);
     this.stages.set(plan.table, stage);
     if (this.#mayReject(plan.table) || (await borrow(this.#db, (connection) => mayFinalRefuse(connection, plan)))) {

@@ -1,8 +1,8 @@
-// Promotion that begins while a large batch is still being received.
+// Promotion that begins while a large batch is still being received: of tables with checks, which need a stage.
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { addsUp, get, ndjson, post, userEvent } from '../helpers/http.ts';
 import { type TestDatabase, testDatabase } from '../helpers/postgres.ts';
 import { schemaFolder, suite } from '../helpers/schemas.ts';
@@ -14,6 +14,18 @@ const LARGE = 120_000;
 const OPEN = `SELECT pid FROM pg_stat_activity
   WHERE datname = current_database() AND application_name = 'sluice' AND state LIKE 'idle in transaction%'
     AND query LIKE 'INSERT INTO events.%'`;
+
+const PASSING = suite(['expect_table_row_count_to_be_between', { min_value: 1 }]);
+
+/** A server of which the subject has a check that passes. */
+async function checkedServer(t: Test, database: TestDatabase, env: Record<string, string> = {}): Promise<Server> {
+  const { default: schema } = await import('../../schemas/user_event/1.0.0.json', { with: { type: 'json' } });
+  const schemaDir = await schemaFolder(t, {
+    'user_event/1.0.0.json': schema,
+    'user_event/expectations.json': PASSING,
+  });
+  return startServer(t, { databaseUrl: database.url, schemaDir, env });
+}
 
 /** Begins an upload and sends most of it. */
 function begin(server: Server): ClientRequest {
@@ -47,7 +59,7 @@ const openPids = async ({ query }: TestDatabase): Promise<number[]> =>
 
 t.test('rows go ahead into final while the client still sends, and nobody sees them before the end', async (t) => {
   const database = await testDatabase(t);
-  const server = await startServer(t, { databaseUrl: database.url });
+  const server = await checkedServer(t, database);
   const sent = begin(server);
   await until(async () => (await openPids(database)).length === 1);
   const written = "SELECT pg_relation_size('events.user_event') > 1000000 AS is_written";
@@ -67,6 +79,7 @@ t.test('rows go ahead into final while the client still sends, and nobody sees t
 t.test('rows that Postgres puts into room left in earlier pages of the stage are not lost', async (t) => {
   const schemaDir = await schemaFolder(t, {
     'thing/1.0.0.json': { type: 'object', properties: { n: { type: 'integer' }, text: { type: 'string' } } },
+    'thing/expectations.json': PASSING,
   });
   const database = await testDatabase(t);
   const server = await startServer(t, { databaseUrl: database.url, schemaDir });
@@ -82,7 +95,7 @@ t.test('rows that Postgres puts into room left in earlier pages of the stage are
 
 t.test('a client that falls silent holds no connection, and its upload ends well all the same', async (t) => {
   const database = await testDatabase(t);
-  const server = await startServer(t, { databaseUrl: database.url });
+  const server = await checkedServer(t, database);
   const sent = begin(server);
   await until(async () => (await openPids(database)).length === 1);
   await until(async () => (await openPids(database)).length === 0);
@@ -92,7 +105,7 @@ t.test('a client that falls silent holds no connection, and its upload ends well
 
 t.test('the transaction is cut off in the middle: the batch is promoted as a whole at its end', async (t) => {
   const database = await testDatabase(t);
-  const server = await startServer(t, { databaseUrl: database.url });
+  const server = await checkedServer(t, database);
   const sent = begin(server);
   const [pid] = await until(async () => {
     const pids = await openPids(database);
@@ -122,7 +135,7 @@ t.test('a batch that turns out to be held leaves nothing in final', async (t) =>
 
 t.test('an upload that is given up or aborted leaves nothing', async (t) => {
   const database = await testDatabase(t);
-  const server = await startServer(t, { databaseUrl: database.url });
+  const server = await checkedServer(t, database);
   const gone = begin(server);
   gone.on('error', () => {});
   await until(async () => (await openPids(database)).length === 1);
@@ -135,7 +148,7 @@ t.test('an upload that is given up or aborted leaves nothing', async (t) => {
 
 t.test('of a pool of two connections at most one is held, however many upload', async (t) => {
   const database = await testDatabase(t);
-  const server = await startServer(t, { databaseUrl: database.url, env: { POOL_SIZE: '2' } });
+  const server = await checkedServer(t, database, { POOL_SIZE: '2' });
   const uploads = [1, 2, 3].map(() => begin(server));
   let most = 0;
   await until(async () => {
