@@ -155,7 +155,7 @@ export class Loading implements Destination {
       this.#isRecorded = true;
     }
     if (this.#records.areMany) this.#records.move(this.#db);
-    this.#staging.relieve((chunk) => this.#withoutRefused(chunk));
+    this.#staging.relieve((chunk, error) => this.#withoutRefused(chunk, error));
   }
 
   /**
@@ -392,7 +392,7 @@ export class Loading implements Destination {
       this.#sifted = new Map();
       return;
     }
-    if (this.#isRecorded) await this.#staging.flush((chunk) => this.#withoutRefused(chunk));
+    if (this.#isRecorded) await this.#staging.flush((chunk, error) => this.#withoutRefused(chunk, error));
     const { checks, lines } = await borrow(this.#db, async (connection) => {
       const stages = await this.#staging.open(connection);
       await connection.query('BEGIN');
@@ -508,11 +508,11 @@ export class Loading implements Destination {
         rows.map(({ line }) => line),
       );
     this.#isSifting = false;
-    if (!isComplete) this.abortReason ??= `Postgres refused a row: ${error.message}`;
+    if (!isComplete) this.abortReason ??= refusedARow(error);
   }
 
   /** The rows of a chunk that Postgres takes; none where the batch has come to be aborted. */
-  async #withoutRefused(chunk: Chunk): Promise<Chunk> {
+  async #withoutRefused(chunk: Chunk, error: Error): Promise<Chunk> {
     const rows = new Set<number>();
     const refused = await this.#findRefused([{ plan: chunk.plan, stage: undefined, chunk }]);
     for (const { line, reason } of refused.get(chunk.plan.table) ?? []) {
@@ -523,6 +523,7 @@ export class Loading implements Destination {
       this.reject({ ...chunk.place(row), code: 'unstorable_value', schema, errors });
       rows.add(row);
     }
+    if (rows.size === 0) this.abortReason ??= refusedARow(error);
     return this.abortReason === undefined ? chunk.without(rows) : new Chunk(chunk.plan);
   }
 
@@ -548,6 +549,11 @@ export class Loading implements Destination {
     await dropUnloggedStages(connection, this.#batch.id);
     await forgetBatch(connection, this.#batch.id);
   }
+}
+
+/** Where it cannot be said which one. */
+function refusedARow({ message }: Error): string {
+  return `Postgres refused a row: ${message}`;
 }
 
 function offender(

@@ -28,7 +28,7 @@ import type { Suspects } from './trial.ts';
 const PLAIN_BYTES = 1024 * 1024;
 
 /** The rows of a chunk that Postgres takes; what it refuses has become rejections. */
-export type WithoutRefused = (chunk: Chunk) => Promise<Chunk>;
+export type WithoutRefused = (chunk: Chunk, error: Error) => Promise<Chunk>;
 
 /** Spare memory of an upload, as a multiple of what may wait. A chunk's memory is up to twice its rows. */
 const SPARE_CHUNKS = 4;
@@ -280,7 +280,7 @@ export class Staging {
       await this.#copy(copied, stage);
     } catch (error) {
       if (!isDataError(error)) throw error;
-      copied = await withoutRefused(chunk);
+      copied = await withoutRefused(chunk, error as Error);
       await this.#copy(copied, stage);
     }
     const { rows } = copied.rows;

@@ -199,7 +199,7 @@ t.test('what only Postgres knew of costs the upload once: the next one goes by w
     t.equal(first.status, 503);
     t.match(await stored(database), { rows: 0 });
     const second = await post(server, body, { query: { report: 'summary' } });
-    // What the column's type has come to be fits no row: that is told in a report, and of all lines.
+    // No row can be said to fit what the column has become: that is told in a report, and of all lines.
     t.equal(second.status, 422);
     t.equal(second.json.lines.rejected, body.split('\n').length - 1);
     t.ok(addsUp(second.json));
