@@ -19,24 +19,15 @@ import type { CheckResult, Rejection, RejectionCode, Report } from '../model.ts'
 import { type AbortRules, whyAborted } from '../report/abort.ts';
 import { buildReport, httpStatus } from '../report/build.ts';
 import type { Tally } from '../report/tally.ts';
-import { subjectOf } from '../schema/names.ts';
 import type { SchemaVersion } from '../schema/registry.ts';
-import { Ahead, type Promoted, promoteRest } from './ahead.ts';
-import { Chunk, type LinePlace } from './chunk.ts';
+import { Ahead, type Promoted } from './ahead.ts';
+import { Chunk } from './chunk.ts';
 import type { Destination, Ending } from './destination.ts';
 import { correctDigest } from './digests.ts';
 import { type Claim, claimStep, completeClaim, releaseClaim } from './idempotency.ts';
-import { inspect } from './inspect.ts';
 import { LineRecords } from './line-records.ts';
-import {
-  type BatchConstants,
-  copyToFinal,
-  finalStep,
-  holdTable,
-  promoteTable,
-  recordDuplicates,
-  stagedSteps,
-} from './promote.ts';
+import { NOTHING, type Outcome, settleRows } from './outcome.ts';
+import { type BatchConstants, finalStep, stagedSteps } from './promote.ts';
 import {
   type FinishedBatch,
   finishedStep,
@@ -47,18 +38,16 @@ import {
   type StoredAnswer,
   takenForDead,
 } from './record.ts';
+import { refusedOfChunk, rejectRefusedRows } from './refused-rows.ts';
 import type { Replayed } from './replayed.ts';
 import { blockStep, forgetRows } from './row-digests.ts';
-import { lineBytesReader, type Offender, sift } from './sift.ts';
+import { type Offender, sift } from './sift.ts';
 import { dropUnloggedStages, type StageTable } from './stage.ts';
 import { Staging } from './staging.ts';
-import { findRefusedRows, type RefusedRow, type Suspects } from './trial.ts';
 import { commitTogether } from './trip.ts';
 
 /** Tries of the promoting transaction when it loses against another one. */
 const TRIES = 5;
-/** Refused lines whose bytes are in memory at once. */
-const PAGE_REFUSED = 1_000;
 
 /** What is committed with a batch, and only with it. */
 export type Alongside = (connection: Connection, answer: StoredAnswer) => Promise<void>;
@@ -81,16 +70,6 @@ export interface LoadingOptions {
   replayed?: Replayed;
   alongside?: Alongside;
 }
-
-/** What the transaction made of the staged rows. */
-interface Outcome {
-  checks: CheckResult[];
-  isHeld: boolean;
-  /** By schema version id. */
-  duplicates: ReadonlyMap<string, number>;
-}
-
-const NOTHING: Outcome = { checks: [], isHeld: false, duplicates: new Map() };
 
 export class Loading implements Destination {
   /** Why nothing of the batch will be kept, once that is so. Lines are judged on, for the sake of the report. */
@@ -326,64 +305,17 @@ export class Loading implements Destination {
     }
   }
 
-  /**
-   * Checks what is staged, and promotes or holds it.
-   * @param promoted what of the stages is in final already
-   */
-  async #settleRows(
+  #settleRows(
     connection: Connection,
     stages: readonly StageTable[],
-    promoted: ReadonlyMap<string, Promoted> = new Map(),
+    promoted?: ReadonlyMap<string, Promoted>,
   ): Promise<Outcome> {
-    const staged = await this.#staging.copyRest(connection, stages);
-    faultPoint('after-stage');
-    const checks: CheckResult[] = [];
-    for (const { plan, name } of stages) {
-      checks.push(...(this.#sifted?.get(plan.table) ?? []));
-      const judging = this.#staging.checks(plan.table, 'judging');
-      if (judging.length > 0) checks.push(...(await inspect(connection, name, plan, judging)));
-    }
-    const expected = this.#tally.passedTotal;
-    // A batch of which nothing is left has nothing to be held.
-    const isHeld = expected > 0 && checks.some(({ status }) => status === 'failed');
-    const duplicates = new Map<string, number>();
-    let observed = this.#staging.straight?.rows ?? 0;
-    if (isHeld && promoted.size > 0) return { checks, isHeld, duplicates };
-    for (const stage of stages) {
-      const rows = staged.get(stage.plan.table)!;
-      if (rows === 0) continue;
-      observed += isHeld
-        ? await holdTable(connection, stage, this.#batch)
-        : await this.#promote(connection, stage, rows, duplicates, promoted.get(stage.plan.table));
-    }
-    for (const chunk of this.#staging.direct) {
-      observed += await copyToFinal(connection, chunk, this.#batch, isHeld ? 'stage' : 'events');
-    }
-    if (observed !== expected) throw lostRows(expected, observed);
-    return {
-      checks: [{ name: 'row_count_match', status: 'passed', expected, observed }, ...checks],
-      isHeld,
-      duplicates,
+    const before = {
+      expected: this.#tally.passedTotal,
+      sifted: this.#sifted ?? new Map(),
+      ...(promoted && { promoted }),
     };
-  }
-
-  async #promote(
-    connection: Connection,
-    stage: StageTable,
-    staged: number,
-    duplicates: Map<string, number>,
-    promoted: Promoted | undefined,
-  ): Promise<number> {
-    let rows =
-      promoted === undefined
-        ? await promoteTable(connection, stage, this.#batch)
-        : promoted.rows + (await promoteRest(connection, stage, this.#batch, promoted, staged));
-    if (rows === staged || !stage.plan.columns.some((column) => column.id)) return rows;
-    for (const [schema, count] of await recordDuplicates(connection, stage, this.#batch)) {
-      duplicates.set(schema, count);
-      rows += count;
-    }
-    return rows;
+    return settleRows(connection, this.#batch, this.#staging, stages, before);
   }
 
   /** Makes rejections of the lines that checks reject, in a transaction before the promoting one. */
@@ -479,57 +411,27 @@ export class Loading implements Destination {
 
   /** Makes rejections of the rows that Postgres refuses to promote, wherever they are. */
   async #refuseRows(error: Error): Promise<void> {
-    const refused = await this.#findRefused(this.#staging.suspects());
-    // Where somebody gave final a rule while the batch was on its way, bytes were not kept for it.
-    let isComplete = refused.size > 0;
-    await borrow(this.#db, async (connection) => {
-      const bytesOf = lineBytesReader(connection, this.#staging);
-      await connection.query('BEGIN');
-      for (const [table, rows] of refused) {
-        for (let from = 0; from < rows.length && isComplete; from += PAGE_REFUSED) {
-          const page = rows.slice(from, from + PAGE_REFUSED);
-          const lines = page.map(({ line }) => line);
-          const places = await bytesOf(table, lines);
-          isComplete = places.size === lines.length;
-          if (!isComplete) break;
-          await this.#rejectAll(
-            connection,
-            'unstorable_value',
-            page.map((row) => offender(table, row, places)),
-          );
-          await this.#staging.removeSent(connection, table, lines);
-        }
-      }
-      await connection.query('COMMIT');
-    });
-    for (const [table, rows] of refused)
-      this.#staging.removeUnsent(
-        table,
-        rows.map(({ line }) => line),
-      );
+    const rejectAll = (connection: Connection, offenders: readonly Offender[]) =>
+      this.#rejectAll(connection, 'unstorable_value', offenders);
+    const isComplete = await rejectRefusedRows(this.#db, this.#batch, this.#staging, this.#mostRefused, rejectAll);
     this.#isSifting = false;
     if (!isComplete) this.abortReason ??= refusedARow(error);
   }
 
   /** The rows of a chunk that Postgres takes; none where the batch has come to be aborted. */
   async #withoutRefused(chunk: Chunk, error: Error): Promise<Chunk> {
-    const rows = new Set<number>();
-    const refused = await this.#findRefused([{ plan: chunk.plan, stage: undefined, chunk }]);
-    for (const { line, reason } of refused.get(chunk.plan.table) ?? []) {
-      const row = chunk.rowOf(line);
-      const schema = chunk.schema(row).id;
+    const { offenders, rest } = await refusedOfChunk(this.#db, this.#batch, chunk, this.#mostRefused);
+    for (const { place, schema, errors } of offenders) {
       this.#tally.unpass(schema);
-      const errors = [{ path: '', keyword: 'storable', message: reason }];
-      this.reject({ ...chunk.place(row), code: 'unstorable_value', schema, errors });
-      rows.add(row);
+      this.reject({ ...place, code: 'unstorable_value', schema, errors });
     }
-    if (rows.size === 0) this.abortReason ??= refusedARow(error);
-    return this.abortReason === undefined ? chunk.without(rows) : new Chunk(chunk.plan);
+    if (offenders.length === 0) this.abortReason ??= refusedARow(error);
+    return this.abortReason === undefined ? rest : new Chunk(chunk.plan);
   }
 
-  #findRefused(suspects: readonly Suspects[]): Promise<Map<string, RefusedRow[]>> {
-    const most = this.#options.rules.mostRejections - this.#tally.rejected + 1;
-    return findRefusedRows(this.#db, suspects, this.#batch, most);
+  /** One more than are kept aborts the batch. */
+  get #mostRefused(): number {
+    return this.#options.rules.mostRejections - this.#tally.rejected + 1;
   }
 
   /** The connection was lost, perhaps after Postgres had committed: only the record can tell. */
@@ -554,19 +456,4 @@ export class Loading implements Destination {
 /** Where it cannot be said which one. */
 function refusedARow({ message }: Error): string {
   return `Postgres refused a row: ${message}`;
-}
-
-function offender(
-  table: string,
-  { line, schemaVersion, reason }: RefusedRow,
-  places: ReadonlyMap<number, LinePlace>,
-): Offender {
-  const errors = [{ path: '', keyword: 'storable', message: reason }];
-  return { place: places.get(line)!, schema: `${subjectOf(table)}/${schemaVersion}`, errors };
-}
-
-/** An unlogged stage is empty after a crash of Postgres. */
-function lostRows(expected: number, observed: number): Problem {
-  const detail = `Nothing was stored: Postgres lost ${expected - observed} of ${expected} rows before their commit`;
-  return new Problem('database_unavailable', detail, { retryAfter: 1 });
 }
