@@ -83,8 +83,8 @@ export async function mayFinalRefuse(connection: Connection, plan: TablePlan): P
          WHERE indrelid = pg_class.oid AND amname <> 'brin'
            AND (indisunique OR indisexclusion OR indexprs IS NOT NULL OR indpred IS NOT NULL OR EXISTS (
              SELECT FROM pg_attribute WHERE attrelid = indexrelid AND attlen = -1))
-           AND NOT (indisunique AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = (
-             SELECT attnum FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = $2))
+           AND NOT (indisunique AND indpred IS NULL AND indnkeyatts = 1 AND EXISTS (
+             SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = $2 AND attnum = indkey[0]))
        ) AS may
      FROM pg_class WHERE oid = $1::regclass`,
     [`events.${quote(plan.table)}`, id],
