@@ -16,37 +16,39 @@ import { readAnswer, type StoredAnswer } from '../load/record.ts';
 import type { Report } from '../model.ts';
 import { withDetail } from '../report/build.ts';
 import { fullReport } from '../report/full.ts';
+import type { Registry } from '../schema/registry.ts';
 import type { Service } from '../service.ts';
 import type { Singles } from '../singles.ts';
 
 export function eventRoutes(server: FastifyInstance, app: Service, admission: Admission, singles: Singles): void {
   server.post('/v1/events', { config: { scope: 'ingest' } }, (request, reply) =>
-    admission.during(request, () => takeUpload(app, singles, request, reply)),
+    takeEvents(app, singles, admission, request, reply),
   );
 }
 
-async function takeUpload(
+async function takeEvents(
   app: Service,
   singles: Singles,
+  admission: Admission,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const startedAt = performance.now();
-  const { db, presence, sweeper } = app;
   const { limits } = app.config;
   // The batch keeps these schemas, whatever is reloaded while it is under way.
   const registry = app.schemas.current;
   const options = readOptions(request.query as Record<string, unknown>);
   const key = options.dryRun ? null : readIdempotencyKey(request.headers['idempotency-key']);
   const { client } = request;
-  let files: Upload['files'] | undefined;
   if (options.schema !== null) checkReference(client, options.schema);
   const schema = options.schema === null ? null : registry.resolve(options.schema);
   if (options.schema !== null && schema === null) {
     throw new Problem('unknown_schema', `There is no schema ${JSON.stringify(options.schema)}`);
   }
+  let files: Upload['files'] | undefined;
   if (key === null && mayBeSingle(request, options, limits)) {
     const body = await readAtOnce(request.raw, limits);
+    // These are no uploads of their own: while the disk is slow, hundreds of them wait for the next commit together.
     const answer = body && singles.take(body, schema, registry, client, startedAt);
     if (answer !== undefined) {
       const single = await answer;
@@ -54,7 +56,7 @@ async function takeUpload(
     }
     files = body && fileOf(body);
   }
-  // Made here and no earlier: random bytes for each single event, used by none, were a tenth of what they cost.
+  // Ids are made here and no earlier: random bytes for each single event, used by none, were a tenth of what they cost.
   const batchId = uuidv7();
   const claim = key === null ? null : { key: keyOf(client.id, key), batchId };
   const upload: Upload = {
@@ -71,6 +73,20 @@ async function takeUpload(
     claim,
     files: files ?? uploadFiles(request, limits),
   };
+  return admission.during(request, () => takeUpload(app, upload, options, registry, request, reply));
+}
+
+async function takeUpload(
+  app: Service,
+  upload: Upload,
+  options: UploadOptions,
+  registry: Registry,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { db, presence, sweeper } = app;
+  const { limits } = app.config;
+  const { batchId, claim } = upload;
   if (claim !== null) {
     const claimed = await claimKey(db, claim, presence.process).catch((error: unknown) => {
       // The claim may have arrived although its answer did not: it must not be kept by nobody.
