@@ -2,6 +2,7 @@
 // What a command does stands in its file in cli/.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { anomaliesCommand } from './cli/anomalies.ts';
 import { auditCommand } from './cli/audit.ts';
 import { HELP } from './cli/help.ts';
 import { keysCommand } from './cli/keys.ts';
@@ -38,6 +39,7 @@ schemasCommand(program);
 retentionCommand(program);
 keysCommand(program);
 auditCommand(program);
+anomaliesCommand(program);
 
 // Whoever reads our output may stop (`| head`): the work goes on, and the exit code tells how it went.
 for (const stream of [process.stdout, process.stderr]) {

@@ -46,6 +46,16 @@ Examples:
   sluice audit --since 7d
   sluice audit --json | jq 'select(.action == "batch.promote")'
 Exit codes: 0 done, 2 could not.`,
+  anomalies: `
+The timestamp is the start of a period, RFC 3339 or YYYY-MM-DD HH:MM:SS (UTC); how long a period is follows from the rows.
+A missing row or an empty value is unknown, not zero. Each period is judged by those before it alone. Printed is one JSON
+object: findings, one an episode; explained, what was unusual but has been so before; and notes on what the history does
+not support.
+
+Examples:
+  sluice anomalies --series orders-per-hour.csv
+  psql -Atc "$QUERY" --csv | sluice anomalies --series - | jq .findings
+Exit codes: 0 done, whatever was found, 2 could not.`,
   keys: `
 They stand in the database (DATABASE_URL, else the embedded one): of their secret only a hash. A key works and ends in
 every running server at once.

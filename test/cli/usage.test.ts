@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { sluice } from './sluice.ts';
 
-const COMMANDS = ['serve', 'migrate', 'load', 'validate', 'schemas'];
+const COMMANDS = ['serve', 'migrate', 'load', 'validate', 'schemas', 'anomalies'];
 
 t.test('--version prints the version of the package', async (t) => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
