@@ -151,7 +151,7 @@ t.test('a process that was killed while it held knex’s migration lock blocks n
   await query(`DO $$ DECLARE each regclass; BEGIN
     FOR each IN SELECT oid FROM pg_class WHERE relnamespace = 'sluice'::regnamespace AND relkind = 'r'
       AND relname !~ '^knex' LOOP EXECUTE format('DROP TABLE %s CASCADE', each); END LOOP;
-    DROP FUNCTION sluice.tell_of_api_keys; END $$`);
+    DROP FUNCTION sluice.tell_of_api_keys, sluice.write_rejection; END $$`);
   t.match(await post(await startServer(t, { databaseUrl }), line), { status: 201 });
 });
 
