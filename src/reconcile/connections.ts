@@ -2,6 +2,7 @@
 // page by page through the other. They are opened for the purpose and no part of the pool, so that no upload ever waits
 // for a reconciliation. Nothing is written, and a role that may only read is enough.
 import type { Connection, Database } from '../db.ts';
+import { Problem } from '../errors.ts';
 
 export interface Reading {
   /** For everything small. */
@@ -38,12 +39,18 @@ export async function withReading<T>(
   }
 }
 
-/** Runs `look` while both connections see the database as it is now. */
+/**
+ * Runs `look` while both connections see the database as it is now.
+ * @throws {Problem} `database_unavailable` if the connection whose moment it is was lost meanwhile
+ */
 export async function atOneMoment<T>({ reader, copier }: Reading, look: () => Promise<T>): Promise<T> {
   await copier.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const { rows } = await copier.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
   await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  await reader.query(`SET TRANSACTION SNAPSHOT '${rows[0]!.id}'`);
+  await reader.query(`SET TRANSACTION SNAPSHOT '${rows[0]!.id}'`).catch((cause: unknown) => {
+    // A snapshot lives as long as the transaction that exported it, and nothing else can be wrong with it.
+    throw new Problem('database_unavailable', 'A connection to Postgres was lost', { retryAfter: 2, cause });
+  });
   for (const connection of [reader, copier]) await connection.query(SETTINGS);
   const result = await look();
   for (const connection of [reader, copier]) await connection.query('COMMIT');
