@@ -8,12 +8,10 @@
 // connection is held while a client is slow, and at most half of the pool's are held at all.
 // 1,000,000 rows of user_event: INSERT … SELECT takes 0.95 s of Postgres, which this moves beside the judging of lines.
 import type { Connection, Database } from '../db.ts';
-import { lend } from './long-loans.ts';
+import { IDLE_MS, lend } from './long-loans.ts';
 import { type BatchConstants, type Part, promoteTable } from './promote.ts';
 import { forgetTemporaryStages, type StageTable } from './stage.ts';
 
-/** How long a client may keep an open transaction waiting, in milliseconds. */
-const IDLE_MS = 1_000;
 /** Temporary stages that the batch's end may still make on the connection. */
 const ROOM = 16;
 

@@ -2,6 +2,9 @@
 // find one.
 import { borrow, type Connection, type Database } from '../db.ts';
 
+/** How long a client may keep such a connection waiting, with a transaction open on it, in milliseconds. */
+export const IDLE_MS = 1_000;
+
 export interface Loan {
   connection: Promise<Connection>;
   /** Ends the loan; with an error the connection is closed. */

@@ -15,13 +15,10 @@ import { stageColumns } from '../lines/encode.ts';
 import type { TablePlan } from '../model.ts';
 import { quote } from '../sql.ts';
 import type { Chunk } from './chunk.ts';
-import { lend } from './long-loans.ts';
+import { IDLE_MS, lend } from './long-loans.ts';
 import { type BatchConstants, copyToFinal } from './promote.ts';
 import { expectReceiving } from './record.ts';
 import { mayFinalRefuse, type StageTable } from './stage.ts';
-
-/** How long a client may keep the open transaction waiting, in milliseconds. */
-const IDLE_MS = 1_000;
 
 /** Rows of one table that are in final already, in the open transaction. */
 interface Taken {
